@@ -1,0 +1,245 @@
+//! Calls with a token: obtains it, renews it once if the service refuses it, and tells what a refusal means.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::Zeroizing;
+
+use crate::action::Io;
+use crate::error::{Error, Outage};
+use crate::http::{Request, Response, TransportError, TransportFault};
+use crate::reply::Reply;
+use crate::secret::Secret;
+use crate::service::{self, Call, Grant, Protected};
+use crate::session::{Identity, Session};
+use crate::settings::{Settings, misconfigured};
+
+/// One action's view of the service.
+pub(crate) struct Client {
+    io: Io,
+    session: Session,
+    settings: Settings,
+    credentials: Credentials,
+}
+
+/// How the action proves who it is.
+enum Credentials {
+    /// By a token that the platform obtained.
+    AccessToken(Secret),
+    /// By a token that is obtained for this client.
+    Client(Identity),
+}
+
+impl Client {
+    /// Reads the settings, and as much of the credentials as tells who is acting.
+    pub(crate) async fn new(io: Io, session: Session) -> Result<Self, Error> {
+        let settings = Settings::read(&io).await?;
+        let credentials = if let Some(token) = io.secret("access-token").await? {
+            if !service::is_bearer_token(&token) {
+                return Err(misconfigured("access-token", "it has characters that no token has".into()));
+            }
+            Credentials::AccessToken(token)
+        } else {
+            let client_id = required(&io, "client-id").await?;
+            if client_id.expose().contains(':') {
+                return Err(misconfigured("client-id", "it contains a colon, which HTTP Basic cannot carry".into()));
+            }
+            Credentials::Client(Identity::new(&settings, client_id))
+        };
+        Ok(Self { io, session, settings, credentials })
+    }
+
+    /// Makes a call and returns the body of its answer, which was a 200, with the way to complain about it.
+    pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, Error> {
+        let (mut token, mut is_fresh) = self.token().await?;
+        loop {
+            let response = self.send(call.request(&self.settings, &token), call.is_change()).await?;
+            let Credentials::Client(_) = self.credentials else {
+                return self.judge(call, response, &token);
+            };
+            if response.status != 401 {
+                return self.judge(call, response, &token);
+            }
+            self.session.forget(&token);
+            // The service takes a token back before its time when the application changes: one new token, one more try.
+            if is_fresh {
+                return self.judge(call, response, &token);
+            }
+            (token, _) = self.token().await?;
+            is_fresh = true;
+        }
+    }
+
+    /// The token to use, and whether it was obtained just now.
+    async fn token(&self) -> Result<(Secret, bool), Error> {
+        let identity = match &self.credentials {
+            Credentials::AccessToken(token) => return Ok((token.clone(), false)),
+            Credentials::Client(identity) => identity,
+        };
+        if let Some(token) = self.session.token(identity, self.io.now()) {
+            return Ok((token, false));
+        }
+        let client_secret = required(&self.io, "client-secret").await?;
+        let basic = basic(identity.client_id(), &client_secret);
+        let asked_at = self.io.now();
+        let response = self.send(service::token_request(&self.settings, &basic), false).await?;
+        let secrets = [&basic, &client_secret];
+        if let Some(problem) = service::unusable(&response) {
+            return Err(Error::InvalidResponse { problem, status: response.status, may_have_changed: false });
+        }
+        if response.status != 200 {
+            return Err(self.token_refused(&response, &secrets));
+        }
+        let grant = Grant::read(&response.body).map_err(|problem| Error::InvalidResponse {
+            problem,
+            status: response.status,
+            may_have_changed: false,
+        })?;
+        self.session.keep(identity, &grant, asked_at);
+        Ok((grant.token, true))
+    }
+
+    /// Sends a request. No answer is an error, too.
+    async fn send(&self, request: Request, is_change: bool) -> Result<Response, Error> {
+        self.io.send(request).await?.map_err(|error| self.unanswered(error, is_change))
+    }
+
+    fn unanswered(&self, error: TransportError, is_change: bool) -> Error {
+        let origin = self.settings.base_url.origin();
+        let may_have_changed = is_change && error.fault.may_have_arrived();
+        match error.fault {
+            TransportFault::Denied | TransportFault::Certificate => {
+                misconfigured("base-url", format!("{origin}: {error}"))
+            }
+            TransportFault::TooLarge => {
+                Error::InvalidResponse { problem: error.to_string(), status: 200, may_have_changed }
+            }
+            TransportFault::Internal => Error::Other { problem: format!("{origin}: {error}"), reply: None },
+            _ => {
+                Error::Unavailable { outage: Outage::Transport { origin, error }, retry_after: None, may_have_changed }
+            }
+        }
+    }
+
+    /// What became of a call.
+    fn judge(&self, call: &Call<'_>, response: Response, token: &Secret) -> Result<Answer, Error> {
+        let may_have_changed = call.is_change();
+        if let Some(problem) = service::unusable(&response) {
+            return Err(Error::InvalidResponse { problem, status: response.status, may_have_changed });
+        }
+        if response.status == 200 {
+            return Ok(Answer { response, may_have_changed });
+        }
+        let reply = Reply::read(&response, &[token]);
+        if matches!(reply.status, 400 | 403 | 409 | 412 | 422) && call.is_change() {
+            match service::protected(&reply) {
+                Some(Protected::LastOwner) => return Err(Error::LastOwner { reply }),
+                Some(Protected::ExternallyManaged) => return Err(Error::ExternallyManaged { reply }),
+                None => {}
+            }
+        }
+        Err(match reply.status {
+            401 => Error::Unauthenticated { name: self.secret_name(), reply },
+            403 => Error::PermissionDenied { permission: call.permission(), reply },
+            404 => self.not_found(call, reply),
+            _ => failed(reply, &response, may_have_changed),
+        })
+    }
+
+    /// What a 404 means: the user, the account or the route may be missing. That a user is missing is claimed only in the
+    /// service's own words, or a wrong address of the service would make every user a missing one.
+    fn not_found(&self, call: &Call<'_>, reply: Reply) -> Error {
+        match call {
+            Call::Get(user) | Call::Suspend(user) | Call::Reactivate(user) if reply.code.is_some() => {
+                Error::UserNotFound { user: crate::user::UserRef::Id(user.as_str().into()), reply: Some(reply) }
+            }
+            Call::List { .. } if reply.code.is_some() => Error::Misconfigured {
+                name: "account-id",
+                problem: "the service knows no such account".into(),
+                reply: Some(reply),
+            },
+            _ => self.no_route(reply),
+        }
+    }
+
+    fn no_route(&self, reply: Reply) -> Error {
+        let problem = format!(
+            "{} does not know the routes of version {}",
+            self.settings.base_url.origin(),
+            self.settings.version
+        );
+        Error::Misconfigured { name: "base-url", problem, reply: Some(reply) }
+    }
+
+    /// What a refused token request means.
+    fn token_refused(&self, response: &Response, secrets: &[&Secret]) -> Error {
+        let reply = Reply::read(response, secrets);
+        match (reply.status, reply.code.as_deref()) {
+            (401, _) | (400, Some("invalid_client" | "invalid_grant" | "unauthorized_client")) => {
+                Error::Unauthenticated { name: self.secret_name(), reply }
+            }
+            (403, _) => Error::PermissionDenied { permission: "obtain a token", reply },
+            (404, _) => self.no_route(reply),
+            _ => failed(reply, response, false),
+        }
+    }
+
+    fn secret_name(&self) -> &'static str {
+        match self.credentials {
+            Credentials::AccessToken(_) => "access-token",
+            Credentials::Client(_) => "client-secret",
+        }
+    }
+}
+
+/// The answer to a call: a 200, of which the body is still to be understood.
+pub(crate) struct Answer {
+    response: Response,
+    may_have_changed: bool,
+}
+
+impl Answer {
+    pub(crate) fn body(&self) -> &[u8] {
+        &self.response.body
+    }
+
+    /// The error for a body that does not say what it should.
+    pub(crate) fn invalid(&self, problem: String) -> Error {
+        Error::InvalidResponse { problem, status: self.response.status, may_have_changed: self.may_have_changed }
+    }
+}
+
+/// Failures that mean the same for every request.
+fn failed(reply: Reply, response: &Response, may_have_changed: bool) -> Error {
+    let retry_after = response.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    match reply.status {
+        429 => Error::RateLimited { retry_after, reply },
+        // Not implemented: the same request will never do better.
+        501 => Error::Other { problem: "the service does not offer this".into(), reply: Some(reply) },
+        408 | 500.. => Error::Unavailable { outage: Outage::Service(reply), retry_after, may_have_changed },
+        _ => Error::Other { problem: "the service refused the request".into(), reply: Some(reply) },
+    }
+}
+
+/// A secret that must be set.
+async fn required(io: &Io, name: &'static str) -> Result<Secret, Error> {
+    let Some(secret) = io.secret(name).await? else {
+        return Err(misconfigured(name, "it is not set".into()));
+    };
+    if secret.expose().chars().any(char::is_control) {
+        return Err(misconfigured(name, "it contains a control character, such as a line break".into()));
+    }
+    Ok(secret)
+}
+
+/// `base64(client_id:client_secret)`, as the service wants it (RFC 7617).
+fn basic(client_id: &Secret, client_secret: &Secret) -> Secret {
+    let mut pair = Zeroizing::new(String::with_capacity(client_id.expose().len() + 1 + client_secret.expose().len()));
+    pair.push_str(client_id.expose());
+    pair.push(':');
+    pair.push_str(client_secret.expose());
+    Secret::new(STANDARD.encode(pair.as_bytes()))
+}

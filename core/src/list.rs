@@ -1,0 +1,198 @@
+//! Listing: page by page, never a silently cut list.
+
+use alloc::collections::BTreeSet;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::client::Client;
+use crate::error::Error;
+use crate::service::{Call, Page};
+use crate::user::{User, UserState};
+
+/// The most users that one list returns: what fits comfortably into memory.
+pub const MAX_USERS: u32 = 250_000;
+/// The largest page that the service gives; asked for wherever possible.
+const PAGE_SIZE: usize = 1000;
+/// The most pages that one action reads, lest a service page for ever: 250,000 users in pages of 10.
+const MAX_PAGES: usize = 25_000;
+/// The longest page token that is accepted, in bytes: what fits into a URL everywhere.
+const MAX_PAGE_TOKEN: usize = 4096;
+
+/// Which users to list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFilter {
+    /// Only those who can sign in.
+    Active,
+    /// Only those who were suspended.
+    Suspended,
+}
+
+/// What to list, and how much of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListQuery {
+    /// Only users in this state.
+    pub state: Option<StateFilter>,
+    /// At most this many users, 1 to [`MAX_USERS`]; `None` for all.
+    pub limit: Option<u32>,
+    /// Where an earlier list ended.
+    pub page_token: Option<String>,
+}
+
+impl ListQuery {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.limit.is_some_and(|limit| limit == 0 || limit > MAX_USERS) {
+            return Err(Error::InvalidArgument {
+                argument: "limit",
+                problem: format!("it is not from 1 to {MAX_USERS}"),
+            });
+        }
+        let problem = match self.page_token.as_deref() {
+            Some("") => "it is empty; leave it out to begin at the first page".into(),
+            Some(token) if token.len() > MAX_PAGE_TOKEN => format!("it is longer than {MAX_PAGE_TOKEN} bytes"),
+            _ => return Ok(()),
+        };
+        Err(Error::InvalidArgument { argument: "page-token", problem })
+    }
+}
+
+/// Users, and where to go on.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UserList {
+    /// The users, in the service's order. No id occurs twice.
+    pub users: Vec<User>,
+    /// `None` exactly if there are no more.
+    pub next_page_token: Option<String>,
+}
+
+/// Reads pages until there are no more, or as many users as wanted.
+pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, Error> {
+    let mut users = Vec::new();
+    let mut pages = Pages::new(client, query.state, query.page_token);
+    loop {
+        let room = query.limit.map_or(PAGE_SIZE, |limit| (limit as usize).saturating_sub(users.len()).min(PAGE_SIZE));
+        if room == 0 || !pages.next(room, |user| users.push(user)).await? {
+            break;
+        }
+        if users.len() > MAX_USERS as usize {
+            let problem =
+                format!("the account has more than {MAX_USERS} users; list it in parts, with limit and page-token");
+            return Err(Error::Other { problem, reply: None });
+        }
+    }
+    Ok(UserList { users: unique(users), next_page_token: pages.next_page_token })
+}
+
+/// Leaves out users who were met before: pages shift when the account changes while it is read.
+fn unique(mut users: Vec<User>) -> Vec<User> {
+    let mut order: Vec<usize> = (0..users.len()).collect();
+    let id = |place: &usize| users.get(*place).map(|user| user.id.as_str());
+    order.sort_by(|a, b| id(a).cmp(&id(b)));
+    let mut met_before: Vec<usize> = order
+        .windows(2)
+        .filter_map(|pair| pair.first().zip(pair.last()))
+        .filter(|(a, b)| id(a) == id(b))
+        .map(|(_, b)| *b)
+        .collect();
+    if !met_before.is_empty() {
+        met_before.sort_unstable();
+        let mut place = 0;
+        users.retain(|_| {
+            place += 1;
+            met_before.binary_search(&(place - 1)).is_err()
+        });
+    }
+    users
+}
+
+/// The pages of a list, one after another.
+pub(crate) struct Pages<'a> {
+    client: &'a Client,
+    state: Option<StateFilter>,
+    next_page_token: Option<String>,
+    /// Hashes of the page tokens that were followed: coming back to one would go on for ever.
+    followed: BTreeSet<u64>,
+    read: usize,
+    ended: bool,
+}
+
+impl<'a> Pages<'a> {
+    pub(crate) fn new(client: &'a Client, state: Option<StateFilter>, page_token: Option<String>) -> Self {
+        Self { client, state, next_page_token: page_token, followed: BTreeSet::new(), read: 0, ended: false }
+    }
+
+    /// Hands the users of the next page over, at most `page_size` (1,000 at most); false when there are no more pages.
+    pub(crate) async fn next(&mut self, page_size: usize, mut take: impl FnMut(User)) -> Result<bool, Error> {
+        if self.ended {
+            return Ok(false);
+        }
+        let page_size = page_size.min(PAGE_SIZE);
+        let page_token = self.next_page_token.take();
+        if let Some(token) = &page_token {
+            self.followed.insert(hash(token));
+        }
+        let call = Call::List { state: self.state, page_size, page_token: page_token.as_deref() };
+        let answer = self.client.call(&call).await?;
+        let page = Page::read(answer.body()).map_err(|problem| answer.invalid(problem))?;
+        self.read += 1;
+        if page.users.len() > page_size {
+            return Err(
+                answer.invalid(format!("a page of {page_size} users was asked for, and {} came", page.users.len()))
+            );
+        }
+        if let Some(user) = page.users.iter().find(|user| contradicts(self.state, &user.state)) {
+            return Err(answer.invalid(format!("the state filter was not obeyed: a user is {:?}", user.state)));
+        }
+        if let Some(token) = &page.next_page_token {
+            if token.len() > MAX_PAGE_TOKEN {
+                return Err(answer.invalid(format!("a page token is longer than {MAX_PAGE_TOKEN} bytes")));
+            }
+            if self.followed.contains(&hash(token)) {
+                return Err(
+                    answer.invalid("a page token came for the second time, so that the list would never end".into())
+                );
+            }
+            if self.read >= MAX_PAGES {
+                return Err(answer.invalid(format!("there are more than {MAX_PAGES} pages")));
+            }
+        }
+        self.ended = page.next_page_token.is_none();
+        self.next_page_token = page.next_page_token;
+        page.users.into_iter().for_each(&mut take);
+        Ok(!self.ended)
+    }
+}
+
+/// Whether a user in this state cannot belong to the list that was asked for.
+fn contradicts(wanted: Option<StateFilter>, state: &UserState) -> bool {
+    matches!(
+        (wanted, state),
+        (Some(StateFilter::Active), UserState::Suspended) | (Some(StateFilter::Suspended), UserState::Active)
+    )
+}
+
+/// FNV-1a, 64 bits: to know a page token again without keeping it.
+fn hash(token: &str) -> u64 {
+    token.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unique_keeps_the_first_of_each_id_in_place() {
+        let user = |id: &str, email: &str| User {
+            id: id.into(),
+            email: email.into(),
+            display_name: String::new(),
+            state: UserState::Active,
+            create_time: String::new(),
+            path: String::new(),
+        };
+        let users =
+            Vec::from([user("B", "1"), user("A", "2"), user("B", "3"), user("C", "4"), user("A", "5"), user("B", "6")]);
+        let emails: Vec<_> = unique(users).into_iter().map(|user| user.email).collect();
+        assert_eq!(emails, ["1", "2", "4"]);
+    }
+}

@@ -1,0 +1,85 @@
+//! The service's own words about a request that it refused.
+
+use alloc::string::{String, ToString};
+use core::fmt;
+
+use serde_json::Value;
+
+use crate::http::Response;
+use crate::secret::Secret;
+use crate::text;
+
+/// What the service said, cleaned and cut, and without any secret that it sent back.
+///
+/// Both forms of its errors are read: that of its gateway (`google.rpc.Status`: `code`, `message`, `details`) and that of
+/// OAuth 2.0 (RFC 6749, section 5.2: `error`, `error_description`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// A number of `google.rpc.Code`, or an OAuth 2.0 error; `None` if the body has neither form.
+    pub code: Option<String>,
+    /// The message; may be empty.
+    pub message: String,
+}
+
+impl Reply {
+    /// Reads an answer; `secrets` are what the request carried.
+    pub(crate) fn read(response: &Response, secrets: &[&Secret]) -> Self {
+        let (code, message) = words(&response.body);
+        Self {
+            status: response.status,
+            code: code.map(|code| text::clean(&code, secrets)).filter(|code| !code.is_empty()),
+            message: text::clean(&message, secrets),
+        }
+    }
+}
+
+/// Code and message of a body, as they stand there. Of a body that is not JSON the text serves, unless it is a page.
+fn words(body: &[u8]) -> (Option<String>, String) {
+    let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
+        let text = core::str::from_utf8(body).unwrap_or_default().trim_start();
+        return (None, if text.starts_with('<') { String::new() } else { text.into() });
+    };
+    let text = |key: &str| match object.get(key) {
+        Some(Value::String(text)) => Some(text.clone()),
+        Some(Value::Number(number)) => Some(number.to_string()),
+        _ => None,
+    };
+    let message = text("message").or_else(|| text("error_description")).unwrap_or_default();
+    (text("code").or_else(|| text("error")), message)
+}
+
+impl fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "HTTP {}", self.status)?;
+        if let Some(code) = &self.code {
+            write!(formatter, ", code {code}")?;
+        }
+        if self.message.is_empty() { Ok(()) } else { write!(formatter, ": {}", self.message) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str) -> (Option<String>, String) {
+        let reply = Reply::read(&Response::new(400, body.into()), &[]);
+        (reply.code, reply.message)
+    }
+
+    #[test]
+    fn both_forms_are_read_and_nothing_else_is_an_error() {
+        let some = |code: &str, message: &str| (Some(code.into()), message.into());
+        assert_eq!(read(r#"{"code":7,"message":"no_owner_remain","details":[]}"#), some("7", "no_owner_remain"));
+        assert_eq!(
+            read(r#"{"error":"invalid_client","error_description":"Unknown."}"#),
+            some("invalid_client", "Unknown.")
+        );
+        assert_eq!(read(r#"{"code":{},"message":[]}"#), (None, String::new()));
+        assert_eq!(read(" <html>Sign in</html>"), (None, String::new()));
+        assert_eq!(read("upstream\nfailed"), (None, "upstream failed".into()));
+        assert_eq!(read(""), (None, String::new()));
+    }
+}

@@ -1,0 +1,150 @@
+//! What outlives an action: the token, kept for just the identity that it was obtained with.
+
+use alloc::rc::Rc;
+use core::cell::RefCell;
+use core::fmt;
+use core::time::Duration;
+
+use crate::action::{Action, Instant};
+use crate::change::{self, ChangeOptions, StateChange};
+use crate::client::Client;
+use crate::list::{self, ListQuery, UserList};
+use crate::lookup;
+use crate::secret::Secret;
+use crate::service::Grant;
+use crate::settings::{AccountId, ApiVersion, BaseUrl, Settings};
+use crate::user::{User, UserRef, UserState};
+
+/// A token is renewed this long before it expires, or a fifth of its life, whichever is less: it must not expire on the way.
+const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
+
+/// Begins actions, and keeps the token between them. Clones share it.
+#[derive(Clone, Default)]
+pub struct Session {
+    token: Rc<RefCell<Option<Token>>>,
+}
+
+impl Session {
+    /// A session without a token.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Lists users: all of them, or as many as the query says.
+    ///
+    /// # Errors
+    ///
+    /// The action ends in [`Error::InvalidArgument`] for a limit of 0 or beyond [`MAX_USERS`](crate::MAX_USERS) and for an
+    /// overlong page token, in [`Error::Other`] if there are more users than that and no limit, and else as any action.
+    #[must_use]
+    pub fn list_users(&self, query: ListQuery) -> Action<UserList> {
+        let session = self.clone();
+        Action::new(move |io| async move {
+            query.check()?;
+            list::list(&Client::new(io, session).await?, query).await
+        })
+    }
+
+    /// Looks up one user.
+    ///
+    /// # Errors
+    ///
+    /// The action ends in [`Error::InvalidArgument`] for what cannot be an id or address, in [`Error::UserNotFound`] or
+    /// [`Error::AmbiguousUser`], and else as any action.
+    #[must_use]
+    pub fn get_user(&self, user: UserRef) -> Action<User> {
+        let session = self.clone();
+        Action::new(move |io| async move {
+            let target = lookup::target(&user)?;
+            lookup::find(&Client::new(io, session).await?, &target, &user).await
+        })
+    }
+
+    /// Suspends a user, who can then no longer sign in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::get_user`], and [`Error::LastOwner`], [`Error::ExternallyManaged`], and [`Error::InvalidArgument`] for
+    /// options that contradict each other.
+    #[must_use]
+    pub fn suspend_user(&self, user: UserRef, options: ChangeOptions) -> Action<StateChange> {
+        self.change(user, options, UserState::Suspended)
+    }
+
+    /// Reactivates a suspended user, who can then sign in again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::suspend_user`].
+    #[must_use]
+    pub fn reactivate_user(&self, user: UserRef, options: ChangeOptions) -> Action<StateChange> {
+        self.change(user, options, UserState::Active)
+    }
+
+    fn change(&self, user: UserRef, options: ChangeOptions, wanted: UserState) -> Action<StateChange> {
+        let session = self.clone();
+        Action::new(move |io| async move {
+            options.check()?;
+            let target = lookup::target(&user)?;
+            change::change(&Client::new(io, session).await?, &target, &user, options, wanted).await
+        })
+    }
+
+    /// The token, if there is one for this identity that is not about to expire.
+    pub(crate) fn token(&self, identity: &Identity, now: Instant) -> Option<Secret> {
+        let mut token = self.token.borrow_mut();
+        // What cannot be used any more is wiped now, not when the next one comes.
+        *token = token.take().filter(|token| token.identity == *identity && now < token.renew_at);
+        token.as_ref().map(|token| token.value.clone())
+    }
+
+    /// Keeps a token that was asked for at `asked_at`: its life is counted from then, for the way back takes time.
+    pub(crate) fn keep(&self, identity: &Identity, grant: &Grant, asked_at: Instant) {
+        let margin = RENEWAL_MARGIN.min(grant.lifetime / 5);
+        let renew_at = asked_at.after(grant.lifetime.saturating_sub(margin));
+        *self.token.borrow_mut() = Some(Token { identity: identity.clone(), value: grant.token.clone(), renew_at });
+    }
+
+    /// Forgets a token that the service did not accept, unless another has taken its place.
+    pub(crate) fn forget(&self, value: &Secret) {
+        let mut token = self.token.borrow_mut();
+        *token = token.take().filter(|token| token.value != *value);
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Session").finish_non_exhaustive()
+    }
+}
+
+/// Whom a token was given to, and by whom. A token is never used for another.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Identity {
+    base_url: BaseUrl,
+    version: ApiVersion,
+    account: AccountId,
+    client_id: Secret,
+}
+
+impl Identity {
+    pub(crate) fn new(settings: &Settings, client_id: Secret) -> Self {
+        Self {
+            base_url: settings.base_url.clone(),
+            version: settings.version,
+            account: settings.account.clone(),
+            client_id,
+        }
+    }
+
+    pub(crate) fn client_id(&self) -> &Secret {
+        &self.client_id
+    }
+}
+
+struct Token {
+    identity: Identity,
+    value: Secret,
+    renew_at: Instant,
+}

@@ -1,0 +1,187 @@
+//! One HTTP exchange over `wasi:http`, with every wait bounded by a timer of our own: a host may ignore request options.
+
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
+use wasi::clocks::monotonic_clock;
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    self as wire, ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest, RequestOptions,
+};
+use wasi::io::poll::{Pollable, poll};
+use wasi::io::streams::{OutputStream, StreamError};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::driver::nanos;
+
+/// How much is read at once, in bytes.
+const CHUNK: u64 = 64 * 1024;
+
+/// Sends a request and reads the whole answer.
+pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
+    let outgoing = outgoing(request).map_err(|what| error(TransportFault::Internal, what))?;
+    let body = match request.body {
+        Some(bytes) => Some((bytes, outgoing.body().map_err(|()| error(TransportFault::Internal, "the body"))?)),
+        None => None,
+    };
+    let response = outgoing_handler::handle(outgoing, options(request.timeout)).map_err(transport_error)?;
+    let timer = Timer::start(request.timeout);
+    if let Some((bytes, body)) = body {
+        // A server may answer before it has read the body. Writing then fails, and the answer is there all the same.
+        let _ = write(body, bytes, &timer);
+    }
+    loop {
+        match response.get() {
+            Some(Ok(Ok(incoming))) => return read(&incoming, request),
+            Some(Ok(Err(code))) => return Err(transport_error(code)),
+            Some(Err(())) => return Err(error(TransportFault::Internal, "the answer was taken")),
+            None => timer.wait_for(&response.subscribe())?,
+        }
+    }
+}
+
+/// The request as a resource of the host; the error names the part that the host refused.
+fn outgoing(request: &Request) -> Result<OutgoingRequest, &'static str> {
+    let headers = Fields::new();
+    for (name, value) in &request.headers {
+        let value = Zeroizing::new(value.expose().as_bytes().to_vec());
+        headers.append(&(*name).to_string(), &value).map_err(|_| *name)?;
+    }
+    let outgoing = OutgoingRequest::new(headers);
+    let method = match request.method {
+        Method::Get => wire::Method::Get,
+        Method::Post => wire::Method::Post,
+    };
+    let scheme = match request.scheme {
+        Scheme::Http => wire::Scheme::Http,
+        Scheme::Https => wire::Scheme::Https,
+    };
+    outgoing.set_method(&method).map_err(|()| "the method")?;
+    outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme")?;
+    outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
+    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")?;
+    Ok(outgoing)
+}
+
+/// Tells the host about the time-outs, too: it can free a connection that ours merely abandons.
+fn options(timeout: Duration) -> Option<RequestOptions> {
+    let options = RequestOptions::new();
+    let timeout = Some(nanos(timeout));
+    // A host need not support them.
+    let _ = options.set_connect_timeout(timeout);
+    let _ = options.set_first_byte_timeout(timeout);
+    let _ = options.set_between_bytes_timeout(timeout);
+    Some(options)
+}
+
+fn write(body: OutgoingBody, mut bytes: &[u8], timer: &Timer) -> Result<(), TransportError> {
+    if !bytes.is_empty() {
+        let stream: OutputStream = body.write().map_err(|()| error(TransportFault::Internal, "the body"))?;
+        while !bytes.is_empty() {
+            let room = stream.check_write().map_err(stream_error)?;
+            let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            if now.is_empty() {
+                timer.wait_for(&stream.subscribe())?;
+            } else {
+                stream.write(now).map_err(stream_error)?;
+                bytes = later;
+            }
+        }
+        stream.flush().map_err(stream_error)?;
+    }
+    OutgoingBody::finish(body, None).map_err(transport_error)
+}
+
+fn read(incoming: &IncomingResponse, request: &Request) -> Result<Response, TransportError> {
+    let headers = incoming.headers().entries();
+    let announced = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+    let announced =
+        announced.and_then(|(_, length)| core::str::from_utf8(length).ok()?.parse().ok()).unwrap_or(0_usize);
+    // Room for all of it at once: a body that grows leaves copies of itself behind.
+    let mut response = Response::new(incoming.status(), Vec::with_capacity(announced.min(request.max_body)));
+    response.headers = headers;
+
+    let body = incoming.consume().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
+    let stream = body.stream().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
+    loop {
+        match stream.read(CHUNK) {
+            Ok(chunk) if chunk.is_empty() => Timer::start(request.timeout).wait_for(&stream.subscribe())?,
+            Ok(mut chunk) => {
+                if response.body.len() + chunk.len() > request.max_body {
+                    return Err(error(TransportFault::TooLarge, ""));
+                }
+                response.body.extend_from_slice(&chunk);
+                chunk.zeroize();
+            }
+            Err(StreamError::Closed) => return Ok(response),
+            Err(failed) => return Err(stream_error(failed)),
+        }
+    }
+}
+
+/// Bounds a wait for something that the host may never deliver.
+struct Timer(Pollable);
+
+impl Timer {
+    fn start(timeout: Duration) -> Self {
+        Self(monotonic_clock::subscribe_duration(nanos(timeout)))
+    }
+
+    /// Returns when there is something to look at, or with an error when the time is over.
+    fn wait_for(&self, other: &Pollable) -> Result<(), TransportError> {
+        poll(&[other, &self.0]);
+        if other.ready() || !self.0.ready() { Ok(()) } else { Err(error(TransportFault::Timeout, "")) }
+    }
+}
+
+fn error(fault: TransportFault, detail: &str) -> TransportError {
+    TransportError { fault, detail: detail.to_string() }
+}
+
+fn stream_error(failed: StreamError) -> TransportError {
+    match failed {
+        StreamError::Closed => error(TransportFault::Broken, ""),
+        StreamError::LastOperationFailed(cause) => {
+            wire::http_error_code(&cause).map_or_else(|| error(TransportFault::Broken, ""), transport_error)
+        }
+    }
+}
+
+fn transport_error(code: ErrorCode) -> TransportError {
+    use TransportFault as Fault;
+    let fault = match &code {
+        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => Fault::Dns,
+        ErrorCode::DestinationUnavailable
+        | ErrorCode::DestinationIpUnroutable
+        | ErrorCode::ConnectionRefused
+        | ErrorCode::ConnectionTimeout
+        | ErrorCode::ConnectionLimitReached => Fault::Connect,
+        ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => Fault::Denied,
+        ErrorCode::TlsCertificateError => Fault::Certificate,
+        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => Fault::Tls,
+        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
+            Fault::Timeout
+        }
+        ErrorCode::HttpResponseBodySize(_) => Fault::TooLarge,
+        ErrorCode::HttpRequestLengthRequired
+        | ErrorCode::HttpRequestBodySize(_)
+        | ErrorCode::HttpRequestMethodInvalid
+        | ErrorCode::HttpRequestUriInvalid
+        | ErrorCode::HttpRequestUriTooLong
+        | ErrorCode::HttpRequestHeaderSectionSize(_)
+        | ErrorCode::HttpRequestHeaderSize(_)
+        | ErrorCode::HttpRequestTrailerSectionSize(_)
+        | ErrorCode::HttpRequestTrailerSize(_)
+        | ErrorCode::ConfigurationError => Fault::Internal,
+        _ => Fault::Broken,
+    };
+    let detail = match code {
+        ErrorCode::InternalError(Some(text)) => text,
+        ErrorCode::DnsError(payload) => payload.rcode.unwrap_or_default(),
+        ErrorCode::ConnectionTimeout => String::from("it took too long"),
+        _ => String::new(),
+    };
+    TransportError { fault, detail }
+}

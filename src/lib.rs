@@ -1,0 +1,20 @@
+//! The component: a thin WASI 0.2 driver around the core, which alone knows the service.
+//!
+//! Nothing here knows a route, a field or an error of the service. On any other target than WebAssembly this package is
+//! empty, so that native builds, lints and documentation pass over it.
+
+#![cfg_attr(target_family = "wasm", no_std)]
+
+#[cfg(target_family = "wasm")]
+extern crate alloc;
+
+#[cfg(target_family = "wasm")]
+mod actions;
+#[cfg(target_family = "wasm")]
+mod bindings;
+#[cfg(target_family = "wasm")]
+mod driver;
+#[cfg(target_family = "wasm")]
+mod http;
+#[cfg(target_family = "wasm")]
+mod runtime;
