@@ -1,0 +1,204 @@
+//! A connector: one configuration of the component, with an instance that is kept warm so that its token is reused.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Mutex;
+use wasmtime::Store;
+
+use crate::bindings::Plugin;
+use crate::error::Error;
+use crate::host::Host;
+use crate::outbound::{Network, Outbound};
+use crate::state::State;
+use crate::types::{self, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
+use crate::values::Source;
+
+/// An instance that has grown beyond this is not kept: a guest's memory never shrinks. In bytes.
+const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
+/// How many users [`Connector::list_all_users`] reads with one call: the service's largest page.
+const PAGE_SIZE: u32 = 1000;
+
+/// What makes a connector.
+#[derive(Clone)]
+pub struct Options {
+    /// Where `base-url`, `account-id`, `api-version`, `timeout` and `user-agent` come from.
+    pub settings: Arc<dyn Source>,
+    /// Where `client-id` and `client-secret`, or `access-token`, come from.
+    pub secrets: Arc<dyn Source>,
+    /// How connections are made.
+    pub network: Network,
+    /// The longest that one call may take, waiting included.
+    pub deadline: Duration,
+}
+
+impl Default for Options {
+    /// No settings, no secrets, the environment's proxy, and ten minutes for a call.
+    fn default() -> Self {
+        let nothing: Arc<dyn Source> = Arc::new(BTreeMap::new());
+        Self {
+            settings: nothing.clone(),
+            secrets: nothing,
+            network: Network::default(),
+            deadline: Duration::from_secs(600),
+        }
+    }
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Options")
+            .field("network", &self.network)
+            .field("deadline", &self.deadline)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One configuration of the component. Calls run one after another; for more at once, make more connectors.
+pub struct Connector {
+    host: Host,
+    options: Options,
+    outbound: Outbound,
+    warm: Mutex<Option<Instance>>,
+}
+
+struct Instance {
+    store: Store<State>,
+    plugin: Plugin,
+}
+
+impl Connector {
+    pub(crate) fn new(host: Host, options: Options) -> Result<Self, Error> {
+        let outbound = Outbound::new(options.network.clone(), options.settings.clone())?;
+        Ok(Self { host, options, outbound, warm: Mutex::new(None) })
+    }
+
+    /// Lists users: all of them, or as many as the query says. For an account of unknown size see
+    /// [`Connector::list_all_users`], which asks less of the component's memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Action`] says why the action did not succeed, [`Error::Trap`] and [`Error::Deadline`] that the component
+    /// did not come to an end by itself. The same holds for every call.
+    pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
+        self.call("list-users", async |Instance { store, plugin }| {
+            plugin.onepassword_users_actions().call_list_users(store, &query).await
+        })
+        .await
+    }
+
+    /// Lists all users, however many there are: page by page, so that the component holds one page at a time.
+    /// `progress` is told the number of users so far.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`]. What was read before a failure is not given: half a list looks like a whole one.
+    pub async fn list_all_users(
+        &self,
+        state: Option<StateFilter>,
+        mut page_token: Option<String>,
+        mut progress: impl FnMut(usize),
+    ) -> Result<Vec<User>, Error> {
+        let (mut users, mut ids, mut followed) = (Vec::new(), HashSet::new(), HashSet::new());
+        loop {
+            let list = self.list_users(ListQuery { state, limit: Some(PAGE_SIZE), page_token }).await?;
+            // Pages shift when the account changes while it is read.
+            users.extend(list.users.into_iter().filter(|user| ids.insert(user.id.clone())));
+            progress(users.len());
+            match list.next_page_token {
+                None => return Ok(users),
+                Some(token) if followed.insert(token.clone()) => page_token = Some(token),
+                Some(_) => return Err(Error::EndlessList),
+            }
+        }
+    }
+
+    /// Looks up one user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`].
+    pub async fn get_user(&self, user: UserRef) -> Result<User, Error> {
+        self.call("get-user", async |Instance { store, plugin }| {
+            plugin.onepassword_users_actions().call_get_user(store, &user).await
+        })
+        .await
+    }
+
+    /// Suspends a user, who can then no longer sign in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`].
+    pub async fn suspend_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
+        self.call("suspend-user", async |Instance { store, plugin }| {
+            plugin.onepassword_users_actions().call_suspend_user(store, &user, options).await
+        })
+        .await
+    }
+
+    /// Reactivates a suspended user, who can then sign in again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`].
+    pub async fn reactivate_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
+        self.call("reactivate-user", async |Instance { store, plugin }| {
+            plugin.onepassword_users_actions().call_reactivate_user(store, &user, options).await
+        })
+        .await
+    }
+
+    /// Calls the warm instance, or a new one. It is taken out for the call: one that traps, is ended, or whose caller
+    /// gives up half-way does not come back.
+    async fn call<T>(
+        &self,
+        action: &'static str,
+        call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Error>>,
+    ) -> Result<T, Error> {
+        let mut warm = self.warm.lock().await;
+        let began = Instant::now();
+        let mut instance = match warm.take() {
+            Some(instance) => instance,
+            None => self.instantiate().await?,
+        };
+        let result = match tokio::time::timeout(self.options.deadline, call(&mut instance)).await {
+            Err(_) => Err(Error::Deadline(self.options.deadline)),
+            Ok(Err(trap)) => Err(Error::Trap(trap.root_cause().to_string())),
+            Ok(Ok(result)) => {
+                if instance.store.data().limits.used <= MAX_WARM_MEMORY {
+                    *warm = Some(instance);
+                }
+                result.map_err(Error::Action)
+            }
+        };
+        let milliseconds = began.elapsed().as_millis();
+        match &result {
+            Ok(_) => tracing::info!(action, milliseconds, "done"),
+            Err(error) => tracing::info!(action, milliseconds, error = error.code(), "failed"),
+        }
+        result
+    }
+
+    async fn instantiate(&self) -> Result<Instance, Error> {
+        let Host { component, limits } = &self.host;
+        let Options { settings, secrets, .. } = &self.options;
+        let state = State::new(self.outbound.clone(), settings.clone(), secrets.clone(), limits.memory);
+        let mut store = Store::new(component.engine(), state);
+        store.limiter(|state| &mut state.limits);
+        // A deadline by epochs would count waiting, too, and end a call whose server is slow. So an epoch only makes the
+        // guest give way, and the clock of `call` decides.
+        store.epoch_deadline_async_yield_and_update(1);
+        match component.instantiate_async(&mut store).await {
+            Ok(plugin) => Ok(Instance { store, plugin }),
+            Err(error) => Err(Error::Load(format!("{error:#}"))),
+        }
+    }
+}
+
+impl std::fmt::Debug for Connector {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connector").field("options", &self.options).finish_non_exhaustive()
+    }
+}

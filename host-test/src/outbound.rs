@@ -1,0 +1,223 @@
+//! Outbound HTTP for the component: one pooled client, to the configured host alone.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use http::uri::Scheme;
+use http_body_util::BodyExt;
+use onepassword_users_core::BaseUrl;
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::error::Error;
+use crate::values::Source;
+
+/// Which proxy carries the requests. A loopback address is always reached directly.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Proxy {
+    /// None.
+    None,
+    /// As the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+    #[default]
+    Environment,
+    /// This one (`http://host:port`).
+    Url(String),
+}
+
+/// How connections are made.
+#[derive(Debug, Clone, Default)]
+pub struct Network {
+    /// Which proxy to use.
+    pub proxy: Proxy,
+    /// A file of CA certificates in PEM, which are trusted beside the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Accept any TLS certificate. Whoever is on the way can then read the credentials: for tests alone.
+    pub insecure: bool,
+}
+
+/// The way out for one connector. Clones share their connections.
+#[derive(Clone)]
+pub(crate) struct Outbound {
+    settings: Arc<dyn Source>,
+    clients: Arc<Clients>,
+}
+
+/// A client for the service, and one for loopback addresses, made when they are first needed: loading the system's root
+/// certificates takes milliseconds, and no loopback address needs them.
+struct Clients {
+    network: Network,
+    certificates: Vec<reqwest::Certificate>,
+    proxy: Option<reqwest::Proxy>,
+    service: OnceLock<Result<reqwest::Client, String>>,
+    loopback: OnceLock<Result<reqwest::Client, String>>,
+}
+
+impl Outbound {
+    pub(crate) fn new(network: Network, settings: Arc<dyn Source>) -> Result<Self, Error> {
+        let certificates = match &network.ca_file {
+            Some(path) => certificates(path)
+                .map_err(|problem| Error::Options(format!("the CA file {}: {problem}", path.display())))?,
+            None => Vec::new(),
+        };
+        let proxy = match &network.proxy {
+            Proxy::Url(url) => {
+                // The URL itself may hold a password.
+                let proxy = reqwest::Proxy::all(url)
+                    .map_err(|_| Error::Options("the proxy is not a URL such as http://host:port".into()))?;
+                Some(proxy.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")))
+            }
+            Proxy::None | Proxy::Environment => None,
+        };
+        let clients = Clients { network, certificates, proxy, service: OnceLock::new(), loopback: OnceLock::new() };
+        Ok(Self { settings, clients: Arc::new(clients) })
+    }
+
+    /// Whether the component may speak to this origin: only to the one of the setting `base-url`.
+    fn allows(&self, uri: &http::Uri) -> bool {
+        let base_url = match self.settings.get("base-url") {
+            Ok(Some(text)) if !text.trim().is_empty() => BaseUrl::parse(&text),
+            Ok(_) => Ok(BaseUrl::default()),
+            Err(error) => Err(error.to_string()),
+        };
+        base_url.is_ok_and(|base_url| {
+            uri.scheme_str() == Some(base_url.scheme().as_str())
+                && uri.authority().is_some_and(|authority| authority.as_str() == base_url.authority())
+        })
+    }
+}
+
+impl Clients {
+    fn client(&self, uri: &http::Uri) -> Result<reqwest::Client, String> {
+        let is_loopback = match uri.host().map(|host| host.trim_matches(['[', ']'])) {
+            Some(host) => host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
+            None => false,
+        };
+        let is_plain = uri.scheme() == Some(&Scheme::HTTP);
+        if is_loopback {
+            self.loopback.get_or_init(|| self.build(true, is_plain)).clone()
+        } else {
+            self.service.get_or_init(|| self.build(false, false)).clone()
+        }
+    }
+
+    fn build(&self, is_loopback: bool, is_plain: bool) -> Result<reqwest::Client, String> {
+        // Fails if the embedding program has chosen a provider: then that one serves.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let mut client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            .referer(false)
+            .tls_danger_accept_invalid_certs(self.network.insecure);
+        if is_plain {
+            client = client.tls_certs_only([]);
+        } else {
+            client = client.tls_certs_merge(self.certificates.clone());
+        }
+        match (&self.network.proxy, &self.proxy) {
+            _ if is_loopback => client = client.no_proxy(),
+            (Proxy::None, _) => client = client.no_proxy(),
+            (_, Some(proxy)) => client = client.proxy(proxy.clone()),
+            (_, None) => {}
+        }
+        client.build().map_err(|error| chain(&error))
+    }
+}
+
+impl WasiHttpHooks for Outbound {
+    fn send_request(
+        &mut self,
+        request: http::Request<WasiBody>,
+        // The component bounds every wait itself.
+        _: Option<RequestOptions>,
+        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
+    ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
+        if !self.allows(request.uri()) {
+            tracing::warn!(host = request.uri().host(), "the component may not speak to this host");
+            return Box::new(async { Err(HttpError::HttpRequestDenied) });
+        }
+        let clients = self.clients.clone();
+        Box::new(async move {
+            let client = clients.client(request.uri()).map_err(|problem| HttpError::InternalError(Some(problem)))?;
+            exchange(&client, request).await
+        })
+    }
+}
+
+type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
+
+async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) -> Result<Answer, HttpError> {
+    let (mut parts, body) = request.into_parts();
+    if let Some(credentials) = parts.headers.get_mut(http::header::AUTHORIZATION) {
+        credentials.set_sensitive(true);
+    }
+    let body = body.collect().await?.to_bytes();
+    let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
+    let request = http::Request::from_parts(parts, reqwest::Body::from(body));
+    let request = reqwest::Request::try_from(request).map_err(|_| HttpError::HttpRequestUriInvalid)?;
+    let response = client.execute(request).await.map_err(|error| fault(&error))?;
+    tracing::debug!(%method, path, status = response.status().as_u16(), "exchange");
+    let response = http::Response::<reqwest::Body>::from(response);
+    Ok((response.map(|body| body.map_err(|error| fault(&error)).boxed_unsync()), Box::new(async { Ok(()) })))
+}
+
+/// What failed, in the terms of `wasi:http`. Those of the causes that its codes cannot carry are logged.
+fn fault(error: &reqwest::Error) -> HttpError {
+    let causes = causes(error);
+    let text = || chain(error);
+    if causes.iter().any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))) {
+        tracing::warn!(cause = text(), "the TLS certificate of the service is not accepted");
+        return HttpError::TlsCertificateError;
+    }
+    if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
+        tracing::warn!(cause = text(), "TLS failed");
+        return HttpError::TlsProtocolError;
+    }
+    let io = causes.iter().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
+    if !error.is_connect() {
+        tracing::debug!(cause = text(), "the connection broke");
+        return HttpError::ConnectionTerminated;
+    }
+    tracing::debug!(cause = text(), "no connection");
+    match io {
+        _ if causes.iter().any(|cause| cause.to_string() == "dns error") => {
+            HttpError::DnsError { rcode: causes.last().map(ToString::to_string), info_code: None }
+        }
+        Some(std::io::ErrorKind::ConnectionRefused) => HttpError::ConnectionRefused,
+        Some(std::io::ErrorKind::TimedOut) => HttpError::ConnectionTimeout,
+        Some(std::io::ErrorKind::HostUnreachable | std::io::ErrorKind::NetworkUnreachable) => {
+            HttpError::DestinationIpUnroutable
+        }
+        _ => {
+            tracing::warn!(cause = text(), "no connection could be made");
+            HttpError::DestinationUnavailable
+        }
+    }
+}
+
+/// An error and everything below it. An `io::Error` hides what it wraps from `source`.
+fn causes<'a>(error: &'a (dyn std::error::Error + 'static)) -> Vec<&'a (dyn std::error::Error + 'static)> {
+    let mut causes = vec![error];
+    let mut next = error.source();
+    while let Some(cause) = next {
+        causes.push(cause);
+        next = match cause.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => cause.source(),
+        };
+    }
+    causes
+}
+
+/// All causes in one line, without the URL, each text once.
+fn chain(error: &reqwest::Error) -> String {
+    let mut texts: Vec<String> = causes(error).iter().skip(1).map(ToString::to_string).collect();
+    texts.dedup();
+    if texts.is_empty() { "unknown".into() } else { texts.join(": ") }
+}
+
+fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, String> {
+    let pem = std::fs::read(path).map_err(|error| error.to_string())?;
+    match reqwest::Certificate::from_pem_bundle(&pem) {
+        Ok(certificates) if !certificates.is_empty() => Ok(certificates),
+        _ => Err("it holds no certificate in PEM".into()),
+    }
+}

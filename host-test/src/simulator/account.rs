@@ -1,0 +1,219 @@
+//! The simulated account: believable people, generated from a seed, and what the service lets happen to them.
+
+use std::collections::HashMap;
+
+use fastrand::Rng;
+use serde::Serialize;
+
+use super::names::{LANGUAGES, Order};
+
+/// Where the simulated company gets its mail.
+const DOMAIN: &str = "example.com";
+/// Letters of an id.
+const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/// What a user may do in the account, as far as it matters for being suspended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Can be suspended.
+    Member,
+    /// Can be suspended as long as another owner is active.
+    Owner,
+    /// Externally managed: cannot be suspended.
+    ExternallyManagedAdministrator,
+}
+
+/// One user, with the fields as the service sends them.
+#[derive(Debug, Clone, Serialize)]
+pub struct Person {
+    /// 26 letters and digits.
+    pub id: String,
+    /// Not unique.
+    pub email: String,
+    /// In any script.
+    pub display_name: String,
+    /// `ACTIVE`, `SUSPENDED` or `STATE_UNSPECIFIED`.
+    pub state: String,
+    /// RFC 3339.
+    pub create_time: String,
+    /// `accounts/<account>/users/<user>`.
+    pub path: String,
+    /// Not sent.
+    #[serde(skip)]
+    pub role: Role,
+}
+
+/// An account and its users, in the order in which they are listed.
+#[derive(Debug, Clone)]
+pub struct Account {
+    /// 26 upper-case letters and digits.
+    pub id: String,
+    people: Vec<Person>,
+    by_id: HashMap<String, usize>,
+}
+
+/// Users who are in every account, so that there is something to try every action on.
+const CAST: &[(&str, &str, &str, Role)] = &[
+    ("Wendy Appleseed", "wendy.appleseed", "ACTIVE", Role::Member),
+    ("Margaret Okafor", "margaret.okafor", "ACTIVE", Role::Owner),
+    ("Tomás Herrera", "tomas.herrera", "SUSPENDED", Role::Member),
+    ("Helpdesk, first shift", "helpdesk", "ACTIVE", Role::Member),
+    ("Ines Provider", "ines.provider", "ACTIVE", Role::ExternallyManagedAdministrator),
+    ("Helpdesk, second shift", "helpdesk", "ACTIVE", Role::Member),
+    ("Mikael Provider", "mikael.provider", "ACTIVE", Role::ExternallyManagedAdministrator),
+    ("佐藤 美咲", "misaki.sato", "STATE_UNSPECIFIED", Role::Member),
+];
+
+impl Account {
+    /// An account with this many users. The first few are always the same people.
+    #[must_use]
+    pub fn generate(users: usize, seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let mut account = Self { id: id(&mut random), people: Vec::new(), by_id: HashMap::new() };
+        for (name, mailbox, state, role) in CAST.iter().take(users) {
+            account.add(&mut random, (*name).into(), format!("{mailbox}@{DOMAIN}"), state, *role);
+        }
+        let mut namesakes: HashMap<String, u32> = HashMap::new();
+        while account.people.len() < users {
+            let (name, mailbox) = person(&mut random);
+            let count = namesakes.entry(mailbox.clone()).and_modify(|count| *count += 1).or_insert(1);
+            let number = if *count == 1 { String::new() } else { count.to_string() };
+            let state = match random.u32(0..100) {
+                0..=11 => "SUSPENDED",
+                12 => "STATE_UNSPECIFIED",
+                _ => "ACTIVE",
+            };
+            account.add(&mut random, name, format!("{mailbox}{number}@{DOMAIN}"), state, Role::Member);
+        }
+        account
+    }
+
+    fn add(&mut self, random: &mut Rng, display_name: String, email: String, state: &str, role: Role) {
+        let mut id = id(random);
+        while self.by_id.contains_key(&id) {
+            id = self::id(random);
+        }
+        let path = format!("accounts/{}/users/{id}", self.id);
+        self.by_id.insert(id.clone(), self.people.len());
+        self.people.push(Person {
+            id,
+            email,
+            display_name,
+            state: state.into(),
+            create_time: time(random),
+            path,
+            role,
+        });
+    }
+
+    /// All users, in the order in which they are listed.
+    #[must_use]
+    pub fn people(&self) -> &[Person] {
+        &self.people
+    }
+
+    /// One user.
+    #[must_use]
+    pub fn person(&self, id: &str) -> Option<&Person> {
+        self.people.get(*self.by_id.get(id)?)
+    }
+
+    /// One user, to be changed behind the service's back.
+    pub fn person_mut(&mut self, id: &str) -> Option<&mut Person> {
+        self.people.get_mut(*self.by_id.get(id)?)
+    }
+
+    /// The first user with this address.
+    #[must_use]
+    pub fn by_email(&self, email: &str) -> Option<&Person> {
+        self.people.iter().find(|person| person.email == email)
+    }
+
+    /// Suspends or reactivates as the service would: a user already in that state comes back unchanged.
+    ///
+    /// # Errors
+    ///
+    /// The service's message for the last owner (known verbatim) or an externally managed administrator (ours).
+    pub(super) fn change(&mut self, id: &str, state: &str) -> Option<Result<&Person, &'static str>> {
+        let active_owners =
+            self.people.iter().filter(|person| person.role == Role::Owner && person.state == "ACTIVE").count();
+        let person = self.person_mut(id)?;
+        if state == "SUSPENDED" && person.state != state {
+            match person.role {
+                Role::Owner if active_owners == 1 => return Some(Err("no_owner_remain")),
+                Role::ExternallyManagedAdministrator => return Some(Err("user_externally_managed")),
+                _ => {}
+            }
+        }
+        person.state = state.into();
+        Some(Ok(person))
+    }
+}
+
+/// An id: 26 letters and digits.
+pub(super) fn id(random: &mut Rng) -> String {
+    (0..26).map(|_| char::from(*random.choice(BASE32).unwrap_or(&b'A'))).collect()
+}
+
+/// A name, and the local part of an address for it; a few people write it in their own script.
+fn person(random: &mut Rng) -> (String, String) {
+    // The first language has as many people as two others.
+    let language = random.usize(0..=LANGUAGES.len()).saturating_sub(1);
+    let pick = |random: &mut Rng, names: &[(&'static str, &'static str)]| random.choice(names.iter().copied());
+    let found = LANGUAGES
+        .get(language)
+        .and_then(|names| Some((names, pick(random, names.given)?, pick(random, names.family)?)));
+    let Some((names, given, family)) = found else { return ("Nobody".into(), "nobody".into()) };
+    let name = match names.order {
+        Order::GivenFirst => format!("{} {}", given.0, family.0),
+        Order::FamilyFirst { space } => format!("{}{space}{}", family.0, given.0),
+    };
+    let mailbox = if random.u32(0..50) == 0 {
+        format!("{}.{}", given.0.to_lowercase(), family.0.to_lowercase().replace('’', ""))
+    } else {
+        format!("{}.{}", given.1, family.1)
+    };
+    (name, mailbox)
+}
+
+/// A time in the last years, in RFC 3339.
+fn time(random: &mut Rng) -> String {
+    format!(
+        "{}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
+        random.u32(2017..=2025),
+        random.u32(1..=12),
+        random.u32(1..=28),
+        random.u32(0..24),
+        random.u32(0..60),
+        random.u32(0..60),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_seed_makes_the_same_account_again() {
+        let (a, b, c) = (Account::generate(500, 1), Account::generate(500, 1), Account::generate(500, 2));
+        let ids = |account: &Account| account.people().iter().map(|person| person.id.clone()).collect::<Vec<_>>();
+        assert_eq!(ids(&a), ids(&b));
+        assert_ne!(ids(&a), ids(&c));
+        assert_eq!(a.people().len(), 500);
+        assert_eq!(Account::generate(3, 1).people().len(), 3);
+    }
+
+    #[test]
+    fn an_account_holds_somebody_for_every_case() {
+        let account = Account::generate(2500, 1);
+        let count = |is: &dyn Fn(&Person) -> bool| account.people().iter().filter(|person| is(person)).count();
+        assert_eq!(count(&|person| person.email == "helpdesk@example.com"), 2);
+        assert_eq!(count(&|person| person.role == Role::Owner && person.state == "ACTIVE"), 1);
+        assert_eq!(count(&|person| person.role == Role::ExternallyManagedAdministrator), 2);
+        assert!(count(&|person| person.state == "SUSPENDED") > 200);
+        assert!(count(&|person| person.state == "STATE_UNSPECIFIED") > 10);
+        assert!(count(&|person| !person.email.is_ascii()) > 10);
+        assert!(count(&|person| !person.display_name.is_ascii()) > 1000);
+        assert_eq!(account.id.len(), 26);
+    }
+}
