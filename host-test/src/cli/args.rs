@@ -1,0 +1,212 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use onepassword_users_host::Proxy;
+use onepassword_users_host::types::{ChangeOptions, StateFilter, UserRef};
+
+const AFTER_HELP: &str = "\
+Settings and secrets (a flag goes before its variable; NAME_FILE names a file that holds the value):
+  ONEPASSWORD_BASE_URL       --base-url, default https://api.1password.com
+  ONEPASSWORD_ACCOUNT_ID     --account
+  ONEPASSWORD_API_VERSION    --api-version, default v1
+  ONEPASSWORD_TIMEOUT        --timeout, default 30
+  ONEPASSWORD_USER_AGENT     your product and version, such as ExamplePlatform/2.1
+  ONEPASSWORD_PROXY          --proxy
+  ONEPASSWORD_CLIENT_ID      no flag: others can read a command line
+  ONEPASSWORD_CLIENT_SECRET  no flag
+  ONEPASSWORD_ACCESS_TOKEN   no flag; instead of the two above, a token obtained elsewhere
+
+With none of account, base URL and secrets set, reading commands use a simulated account and say so.
+
+Exit codes:
+  0  done                         7  several users bear the e-mail address
+  1  another failure, or several  8  last owner, or externally managed
+     users failed differently     9  too many requests
+  2  wrong usage or argument     10  service unavailable
+  3  settings or secrets         11  answer that cannot be trusted
+  4  credentials not accepted    12  not confirmed
+  5  permission denied           13  the component failed or was ended
+  6  no such user";
+
+/// List, get, suspend and reactivate 1Password users, from inside a WebAssembly sandbox.
+#[derive(Debug, Parser)]
+#[command(version, after_help = AFTER_HELP, disable_help_subcommand = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) global: Global,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the users of the account: all, or as many as --limit says
+    ListUsers {
+        /// Only users in this state
+        #[arg(long, value_name = "STATE")]
+        state: Option<State>,
+        /// At most this many users
+        #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250_000))]
+        limit: Option<u32>,
+        /// Go on where an earlier list ended
+        #[arg(long, value_name = "TOKEN")]
+        page_token: Option<String>,
+    },
+    /// Show one user
+    GetUser {
+        /// An id, or an e-mail address
+        user: String,
+    },
+    /// Suspend users, who can then no longer sign in
+    SuspendUser {
+        #[command(flatten)]
+        change: Change,
+        /// Do not ask for confirmation (asked on a terminal only)
+        #[arg(long, short)]
+        yes: bool,
+    },
+    /// Reactivate suspended users, who can then sign in again
+    ReactivateUser {
+        #[command(flatten)]
+        change: Change,
+    },
+    /// Check settings, credentials and the permission to list users
+    Test,
+    /// Run the simulated service until it is interrupted
+    Simulate {
+        /// How many users the account has
+        #[arg(long, value_name = "N", default_value_t = 2500)]
+        users: usize,
+        /// The same seed makes the same account
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        seed: u64,
+        /// Port on 127.0.0.1; 0 for any that is free
+        #[arg(long, value_name = "PORT", default_value_t = 0)]
+        port: u16,
+    },
+    /// A guided tour of the four actions on a simulated account
+    Demo,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Change {
+    /// Ids or e-mail addresses
+    #[arg(required = true, value_name = "USER")]
+    pub(crate) users: Vec<String>,
+    /// Tell what would be done, but change nothing
+    #[arg(long, conflicts_with = "without_lookup")]
+    pub(crate) dry_run: bool,
+    /// Do not look at the user first: one request less, but it is not known whether anything changed
+    #[arg(long)]
+    pub(crate) without_lookup: bool,
+}
+
+impl Change {
+    pub(crate) fn options(&self) -> ChangeOptions {
+        let mut options = ChangeOptions::empty();
+        if self.dry_run {
+            options |= ChangeOptions::DRY_RUN;
+        }
+        if self.without_lookup {
+            options |= ChangeOptions::WITHOUT_LOOKUP;
+        }
+        options
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub(crate) struct Global {
+    /// Where the service is
+    #[arg(long, global = true, value_name = "URL")]
+    pub(crate) base_url: Option<String>,
+    /// The account's id
+    #[arg(long, global = true, value_name = "ID")]
+    pub(crate) account: Option<String>,
+    /// The service's routes: v1 or v1beta1
+    #[arg(long, global = true, value_name = "VERSION")]
+    pub(crate) api_version: Option<String>,
+    /// Longest wait for a connection or for the next part of an answer
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) timeout: Option<String>,
+    /// none, env (as HTTPS_PROXY and NO_PROXY say), or http://host:port [default: env]
+    #[arg(long, global = true, value_name = "PROXY")]
+    pub(crate) proxy: Option<String>,
+    /// CA certificates in PEM to trust beside the system's
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Accept any TLS certificate: whoever is on the way can read the credentials
+    #[arg(long, global = true)]
+    pub(crate) insecure: bool,
+    /// Use a simulated account, whatever is set
+    #[arg(long, global = true)]
+    pub(crate) simulated: bool,
+    /// table on a terminal, else json
+    #[arg(long, short, global = true, value_name = "FORMAT")]
+    pub(crate) output: Option<Format>,
+    /// Use this component instead of the built-in one
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) component: Option<PathBuf>,
+    /// Log to standard error; twice for more
+    #[arg(long, short, global = true, action = ArgAction::Count)]
+    pub(crate) verbose: u8,
+
+    // Known only to be refused with a reason.
+    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
+    client_id: Option<()>,
+    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
+    client_secret: Option<()>,
+    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
+    access_token: Option<()>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum State {
+    Active,
+    Suspended,
+}
+
+impl From<State> for StateFilter {
+    fn from(state: State) -> Self {
+        match state {
+            State::Active => Self::Active,
+            State::Suspended => Self::Suspended,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Table,
+    /// For programs
+    Json,
+    /// For spreadsheets
+    Csv,
+}
+
+/// What has an @ is an e-mail address, everything else an id.
+pub(crate) fn user_ref(text: &str) -> UserRef {
+    if text.contains('@') { UserRef::Email(text.into()) } else { UserRef::Id(text.into()) }
+}
+
+/// Reads `--proxy` or its variable. A password may stand in the variable, which others cannot read.
+pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy, String> {
+    if flag.is_some_and(|text| text.contains('@')) {
+        return Err(
+            "--proxy must not hold a password, others can read a command line: set ONEPASSWORD_PROXY instead".into()
+        );
+    }
+    match flag.or(variable) {
+        None | Some("env") => Ok(Proxy::Environment),
+        Some("none") => Ok(Proxy::None),
+        Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Proxy::Url(url.into())),
+        Some(_) => Err("the proxy must be none, env, or a URL such as http://host:port".into()),
+    }
+}
+
+fn refuse_secret(_: &str) -> Result<(), String> {
+    Err("secrets do not belong on a command line, where others can read them".into())
+}

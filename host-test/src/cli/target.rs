@@ -1,0 +1,140 @@
+//! Where a command goes: to the service, or, if nothing at all is set, to a simulated account.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use onepassword_users_host::simulator::{Config, Simulator};
+use onepassword_users_host::{Environment, Network, Options, Source, SourceError, Value};
+
+use super::Failure;
+use super::args::{Global, proxy};
+
+/// What names an account or opens it. If none of these is set, nobody can mean a real account.
+const TELLING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
+
+/// The connector's options, and the simulated service if they lead there.
+pub(crate) struct Target {
+    pub(crate) options: Options,
+    pub(crate) simulator: Option<Simulator>,
+}
+
+/// Whether a command only reads. A change never goes to a simulated account unasked: a playbook without credentials must
+/// not believe that it suspended somebody.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Reads,
+    Changes,
+}
+
+impl Target {
+    pub(crate) async fn choose(global: &Global, kind: Kind) -> Result<Self, Failure> {
+        let values = Values { flags: flags(global), environment: true };
+        let mut set = Vec::new();
+        for name in TELLING {
+            if values.get(name).map_err(|error| Failure::settings(error.to_string()))?.is_some() {
+                set.push(name);
+            }
+        }
+        if global.simulated {
+            return Self::simulated(global, Config::default()).await;
+        }
+        if set.is_empty() {
+            if kind == Kind::Changes {
+                return Err(Failure::settings(
+                    "no account is set, so nothing was changed. Set ONEPASSWORD_ACCOUNT_ID, ONEPASSWORD_CLIENT_ID and \
+                     ONEPASSWORD_CLIENT_SECRET, or add --simulated to try it on a simulated account."
+                        .into(),
+                ));
+            }
+            return Self::simulated(global, Config::default()).await;
+        }
+        let is_set = |name: &str| set.contains(&name);
+        let mut needed = vec!["account-id"];
+        if !is_set("access-token") {
+            needed.extend(["client-id", "client-secret"]);
+        }
+        let missing: Vec<String> = needed.into_iter().filter(|name| !is_set(name)).map(Environment::variable).collect();
+        if !missing.is_empty() {
+            return Err(Failure::settings(format!(
+                "{} not set, but {} is; nothing was done. Set what is missing, or unset the rest to use a simulated account.",
+                list(&missing, "is", "are"),
+                Environment::variable(set.first().unwrap_or(&"")),
+            )));
+        }
+        let values = Arc::new(values);
+        let options =
+            Options { settings: values.clone(), secrets: values, network: network(global)?, ..Options::default() };
+        Ok(Self { options, simulator: None })
+    }
+
+    /// A simulated account of its own. Settings that do not name an account count there, too.
+    pub(crate) async fn simulated(global: &Global, config: Config) -> Result<Self, Failure> {
+        let simulator = Simulator::start(config)
+            .await
+            .map_err(|error| Failure::other(format!("the simulated service cannot be started: {error}")))?;
+        let mut flags = flags(global);
+        for (name, value) in [
+            ("base-url", simulator.base_url()),
+            ("account-id", simulator.account_id().into()),
+            ("client-id", simulator.client_id().into()),
+            ("client-secret", simulator.client_secret().into()),
+        ] {
+            flags.insert(name, value.into());
+        }
+        // Of the environment only what is harmless: an access token of a real account must not be sent here.
+        for name in ["api-version", "timeout", "user-agent"] {
+            let value = Environment.get(name).map_err(|error| Failure::settings(error.to_string()))?;
+            if let Some(value) = value {
+                flags.entry(name).or_insert(value);
+            }
+        }
+        let values = Arc::new(Values { flags, environment: false });
+        let options =
+            Options { settings: values.clone(), secrets: values, network: network(global)?, ..Options::default() };
+        Ok(Self { options, simulator: Some(simulator) })
+    }
+}
+
+/// Flags, and then the environment.
+struct Values {
+    flags: BTreeMap<&'static str, Value>,
+    environment: bool,
+}
+
+impl Source for Values {
+    fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
+        match self.flags.get(name) {
+            Some(value) => Ok(Some(value.clone())),
+            None if self.environment => Environment.get(name),
+            None => Ok(None),
+        }
+    }
+}
+
+fn flags(global: &Global) -> BTreeMap<&'static str, Value> {
+    [
+        ("base-url", &global.base_url),
+        ("account-id", &global.account),
+        ("api-version", &global.api_version),
+        ("timeout", &global.timeout),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value.clone()?.into())))
+    .collect()
+}
+
+fn network(global: &Global) -> Result<Network, Failure> {
+    let variable = Environment.get("proxy").map_err(|error| Failure::settings(error.to_string()))?;
+    let proxy =
+        proxy(global.proxy.as_deref(), variable.as_ref().map(|value| value.as_str())).map_err(Failure::settings)?;
+    Ok(Network { proxy, ca_file: global.ca_file.clone(), insecure: global.insecure })
+}
+
+/// `A is`, `A and B are`, `A, B and C are`.
+fn list(names: &[String], one: &str, several: &str) -> String {
+    match names {
+        [] => String::new(),
+        [name] => format!("{name} {one}"),
+        [first @ .., last] => format!("{} and {last} {several}", first.join(", ")),
+    }
+}
