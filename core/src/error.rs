@@ -193,7 +193,19 @@ impl Error {
             Self::Misconfigured { name: "account-id", .. } => {
                 "Set account-id to the id of the account, which its administrator sees beside the OAuth application."
             }
-            Self::Misconfigured { name, .. } => return Cow::Owned(format!("Set {name} as its description says.")),
+            Self::Misconfigured { name: "api-version", .. } => "Set api-version to v1 or v1beta1, or leave it out.",
+            Self::Misconfigured { name: "timeout", .. } => {
+                "Set timeout to a number of seconds such as 30, or leave it out."
+            }
+            Self::Misconfigured { name: "user-agent", .. } => {
+                "Set user-agent to your product and version, such as ExamplePlatform/2.1, or leave it out."
+            }
+            Self::Misconfigured { name: "access-token", .. } => {
+                "Set access-token to a token of the service, or leave it out and set client-id and client-secret."
+            }
+            Self::Misconfigured { .. } => {
+                "Set client-id and client-secret to those of an OAuth application (in 1Password under Integrations)."
+            }
             Self::Unauthenticated { name: "access-token", .. } => {
                 "Have the platform obtain a new access-token; this component does not renew it."
             }

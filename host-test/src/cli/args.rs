@@ -1,10 +1,11 @@
 //! What can be typed.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use onepassword_users_host::Proxy;
 use onepassword_users_host::types::{ChangeOptions, StateFilter, UserRef};
+use onepassword_users_host::{Environment, Proxy};
 
 const AFTER_HELP: &str = "\
 Settings and secrets (a flag goes before its variable; NAME_FILE names a file that holds the value):
@@ -152,14 +153,6 @@ pub(crate) struct Global {
     /// Log to standard error; twice for more
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
-
-    // Known only to be refused with a reason.
-    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
-    client_id: Option<()>,
-    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
-    client_secret: Option<()>,
-    #[arg(long, global = true, hide = true, value_parser = refuse_secret, num_args = 0..=1, default_missing_value = "")]
-    access_token: Option<()>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -179,11 +172,8 @@ impl From<State> for StateFilter {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
     Table,
-    /// For programs
     Json,
-    /// For spreadsheets
     Csv,
 }
 
@@ -207,6 +197,19 @@ pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy,
     }
 }
 
-fn refuse_secret(_: &str) -> Result<(), String> {
-    Err("secrets do not belong on a command line, where others can read them".into())
+/// Says why, if somebody tries to pass a secret where others can read it. This comes before all parsing, whose errors would
+/// repeat the value.
+pub(crate) fn refuse_secrets(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
+    for argument in arguments {
+        let flag = argument.to_string_lossy();
+        let flag = flag.split('=').next().unwrap_or_default();
+        if let "--client-id" | "--client-secret" | "--access-token" = flag {
+            let variable = Environment::variable(flag.trim_start_matches('-'));
+            return Err(format!(
+                "secrets do not belong on a command line, where others can read them: instead of {flag} set {variable}, or \
+                 {variable}_FILE to the path of a file that holds the value"
+            ));
+        }
+    }
+    Ok(())
 }

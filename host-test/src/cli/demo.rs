@@ -30,7 +30,7 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     for (what, options) in [
         ("Suspend her, as a dry run first: nothing is changed.", ChangeOptions::DRY_RUN),
         ("Suspend her.", ChangeOptions::empty()),
-        ("Suspend her again: the answer tells that it was so already, and nothing was sent.", ChangeOptions::empty()),
+        ("Suspend her again: the answer tells that it was so already; no change was sent.", ChangeOptions::empty()),
     ] {
         step(what)?;
         let result = connector.suspend_user(user_ref(&wendy.id), options).await;
@@ -52,7 +52,7 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
         }
     }
 
-    step("All that went over the wire, token and all:")?;
+    step("All that went over the wire:")?;
     for record in simulator.iter().flat_map(|simulator| simulator.take_records()) {
         let target: String =
             record.target.replace(simulator.as_ref().map_or("", |simulator| simulator.account_id()), "…");

@@ -69,6 +69,10 @@ fn exit_code(error: &Error) -> u8 {
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
+    if let Err(problem) = args::refuse_secrets(std::env::args_os()) {
+        eprintln!("error: {problem}");
+        return ExitCode::from(2);
+    }
     let cli = Cli::parse();
     log(cli.global.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {

@@ -2,9 +2,9 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
+use comfy_table::{ContentArrangement, Table, presets};
 use onepassword_users_host::Error;
-use onepassword_users_host::types::{Change, StateChange, User, UserState};
+use onepassword_users_host::types::{Change, Error as Action, StateChange, User, UserState};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -31,7 +31,7 @@ impl Output {
 
     pub(crate) fn users(&self, users: &[User], next_page_token: Option<&str>) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(&["ID", "E-MAIL", "NAME", "STATE", "CREATED"], users.iter().map(row)),
+            Format::Table => self.table(&["ID", "STATE", "E-MAIL", "NAME", "CREATED"], users.iter().map(row)),
             Format::Json => self.json(json!({
                 "users": users.iter().map(UserJson::from).collect::<Vec<_>>(),
                 "next_page_token": next_page_token,
@@ -108,35 +108,29 @@ impl Output {
         }
     }
 
-    /// Columns as wide as they must be; on a narrow terminal all but the ids wrap.
+    /// Columns as wide as they must be, also on a narrow terminal: what is broken into pieces cannot be copied.
     fn table(&self, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
         let mut table = Table::new();
-        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic);
+        table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
         if !header.is_empty() {
             table.set_header(header.iter().copied());
         }
         for row in rows {
             table.add_row(row.into_iter().map(|cell| printable(&cell)));
         }
-        for (column, name) in table.column_iter_mut().zip(header) {
+        for column in table.column_iter_mut() {
             column.set_padding((0, 2));
-            if *name == "ID" {
-                column.set_constraint(ColumnConstraint::ContentWidth);
-            }
-        }
-        if header.is_empty() {
-            table.column_iter_mut().for_each(|column| {
-                column.set_padding((0, 2));
-            });
         }
         print(&format!("{}\n", table.trim_fmt()))
     }
 
-    fn json(&self, mut value: Value) -> Result<(), Failure> {
-        if let Value::Object(object) = &mut value {
-            object.insert("simulated".into(), self.simulated.into());
+    /// The members of `value`, after the one that tells whether they are real.
+    fn json(&self, value: Value) -> Result<(), Failure> {
+        let mut marked = json!({ "simulated": self.simulated });
+        if let (Value::Object(marked), Value::Object(members)) = (&mut marked, value) {
+            marked.extend(members);
         }
-        print(&format!("{value:#}\n"))
+        print(&format!("{marked:#}\n"))
     }
 }
 
@@ -170,7 +164,7 @@ impl<'a> From<&'a User> for UserJson<'a> {
 
 fn row(user: &User) -> Vec<String> {
     let day = user.create_time.split('T').next().unwrap_or_default();
-    [&user.id, &user.email, &user.display_name, state(&user.state), day].map(String::from).into()
+    [&user.id, state(&user.state), &user.email, &user.display_name, day].map(String::from).into()
 }
 
 fn state(state: &UserState) -> &str {
@@ -208,16 +202,26 @@ fn outcome_json(outcome: &Outcome) -> Value {
     }
 }
 
+/// An error with all that a program may want to act on.
 fn error_json(error: &Error) -> Value {
     let mut json = json!({ "code": error.code(), "message": error.to_string() });
-    if let (Error::Action(error), Value::Object(json)) = (error, &mut json) {
-        json.insert("retryable".into(), error.is_retryable().into());
-        if let Some(reply) = error.reply() {
-            json.insert(
-                "reply".into(),
-                json!({ "status": reply.status, "code": reply.code, "message": reply.message }),
-            );
+    let Error::Action(error) = error else { return json };
+    let mut add = |name: &str, value: Value| json.as_object_mut().and_then(|json| json.insert(name.into(), value));
+    add("retryable", error.is_retryable().into());
+    match error {
+        Action::InvalidArgument(error) => add("argument", error.argument.as_str().into()),
+        Action::Misconfigured(error) => add("name", error.name.as_str().into()),
+        Action::AmbiguousUser(error) => add("user_ids", error.user_ids.clone().into()),
+        Action::RateLimited(error) => add("retry_after", error.retry_after.into()),
+        Action::Unavailable(error) => {
+            add("retry_after", error.retry_after.into());
+            add("may_have_changed", error.may_have_changed.into())
         }
+        Action::InvalidResponse(error) => add("may_have_changed", error.may_have_changed.into()),
+        _ => None,
+    };
+    if let Some(reply) = error.reply() {
+        add("reply", json!({ "status": reply.status, "code": reply.code, "message": reply.message }));
     }
     json
 }

@@ -38,13 +38,15 @@ pub struct Config {
     pub seed: u64,
     /// How long a token lives; 900 s, as documented.
     pub token_lifetime: Duration,
+    /// The most users on one page, whatever is asked for: the service may give smaller pages.
+    pub page_size: usize,
     /// The port on 127.0.0.1; 0 for any that is free.
     pub port: u16,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { users: 2500, seed: 1, token_lifetime: Duration::from_secs(900), port: 0 }
+        Self { users: 2500, seed: 1, token_lifetime: Duration::from_secs(900), page_size: 1000, port: 0 }
     }
 }
 
@@ -133,6 +135,7 @@ impl Simulator {
             account,
             applications: vec![application.clone()],
             token_lifetime: config.token_lifetime,
+            page_size: config.page_size.max(1),
             tokens: HashMap::new(),
             page_token_key: random.u64(..),
             random,
@@ -191,6 +194,12 @@ impl Simulator {
         look(&mut lock(&self.shared.service).account)
     }
 
+    /// A token of the application with all permissions, as a platform that runs OAuth itself would obtain it.
+    #[must_use]
+    pub fn issue_token(&self) -> String {
+        lock(&self.shared.service).issue_token(&self.application.client_id)
+    }
+
     /// Takes all tokens back, as when an application is changed.
     pub fn revoke_tokens(&self) {
         lock(&self.shared.service).tokens.clear();
@@ -202,7 +211,6 @@ impl Simulator {
     }
 
     /// The requests since the last call of this, oldest first: at most the latest 10,000.
-    #[must_use]
     pub fn take_records(&self) -> Vec<Record> {
         lock(&self.shared.records).drain(..).collect()
     }
@@ -330,6 +338,7 @@ impl Shared {
         }
         record.status = outgoing.status;
         record.reason = outgoing.reason;
+        tracing::info!(status = record.status, reason = record.reason, "{} {}", record.method, record.target);
         self.remember(record);
         let mut response = Response::builder().status(outgoing.status).header("content-type", "application/json");
         if outgoing.status == 401 {

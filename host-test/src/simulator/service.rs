@@ -66,6 +66,7 @@ pub(super) struct Service {
     pub(super) account: Account,
     pub(super) applications: Vec<Application>,
     pub(super) token_lifetime: Duration,
+    pub(super) page_size: usize,
     /// By token: the application's client id, and when the token expires.
     pub(super) tokens: HashMap<String, (String, Instant)>,
     pub(super) random: fastrand::Rng,
@@ -197,11 +198,16 @@ impl Service {
             return Err(oauth(400, "invalid_request", "grant_type is missing"));
         }
         let client_id = self.client(request.headers)?;
+        let token = self.issue_token(&client_id);
+        Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": self.token_lifetime.as_secs() }))
+    }
+
+    pub(super) fn issue_token(&mut self, client_id: &str) -> String {
         let token = format!("sim_{}{}", super::account::id(&mut self.random), super::account::id(&mut self.random));
         let now = Instant::now();
         self.tokens.retain(|_, (_, expires)| *expires > now);
-        self.tokens.insert(token.clone(), (client_id, now + self.token_lifetime));
-        Ok(json!({ "access_token": token, "token_type": "Bearer", "expires_in": self.token_lifetime.as_secs() }))
+        self.tokens.insert(token.clone(), (client_id.into(), now + self.token_lifetime));
+        token
     }
 
     fn revoke(&mut self, request: &Incoming<'_>) -> Result<Value, Refusal> {
@@ -285,7 +291,7 @@ impl Service {
         };
         let matching = self.account.people().iter().enumerate().skip(start);
         let mut matching = matching.filter(|(_, person)| wanted.is_none_or(|state| person.state == state));
-        let results: Vec<_> = matching.by_ref().take(size).map(|(_, person)| person).collect();
+        let results: Vec<_> = matching.by_ref().take(size.min(self.page_size)).map(|(_, person)| person).collect();
         let mut page = json!({ "results": results });
         // On the last page the key is absent.
         if let (Some((place, _)), Value::Object(page)) = (matching.next(), &mut page) {

@@ -1,0 +1,140 @@
+//! TLS, certificates and proxies: what belongs to the host.
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use onepassword_users_host::simulator::Simulator;
+use onepassword_users_host::types::Error;
+use onepassword_users_host::{Error as HostError, Network, Options, Proxy};
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::PrivateKeyDer;
+
+use crate::rig::{HOST, Values, action_error, email, options, values};
+
+const WENDY: &str = "wendy.appleseed@example.com";
+
+/// Speaks TLS, and passes what it hears on to the simulated service.
+async fn tls_front(certificate: &CertifiedKey<rcgen::KeyPair>, back: String) -> SocketAddr {
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (acceptor, back) = (acceptor.clone(), back.clone());
+            tokio::spawn(async move {
+                let mut front = acceptor.accept(stream).await.ok()?;
+                let mut back = TcpStream::connect(back).await.ok()?;
+                copy_bidirectional(&mut front, &mut back).await.ok()
+            });
+        }
+    });
+    address
+}
+
+fn back(simulator: &Simulator) -> String {
+    simulator.base_url().trim_start_matches("http://").to_owned()
+}
+
+fn connect(values: &Values, network: Network) -> onepassword_users_host::Connector {
+    HOST.connector(Options { network, ..options(values) }).unwrap()
+}
+
+#[tokio::test]
+async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
+    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let certificate = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let front = tls_front(&certificate, back(&simulator)).await;
+    let values = values(&simulator);
+    values.set("base-url", &format!("https://localhost:{}", front.port()));
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
+    let with_ca = Network { ca_file: Some(ca.path().into()), ..Network::default() };
+
+    let untrusted = action_error(connect(&values, Network::default()).get_user(email(WENDY)).await);
+    let Error::Misconfigured(error) = untrusted else { panic!("{untrusted:?}") };
+    assert!(error.message.contains("certificate"), "{}", error.message);
+    assert!(simulator.take_records().is_empty(), "nothing was sent");
+
+    assert!(connect(&values, with_ca.clone()).get_user(email(WENDY)).await.is_ok());
+    let insecure = Network { insecure: true, ..Network::default() };
+    assert!(connect(&values, insecure).get_user(email(WENDY)).await.is_ok());
+
+    // A trusted certificate of another name is refused, too.
+    values.set("base-url", &format!("https://127.0.0.1:{}", front.port()));
+    let wrong_name = action_error(connect(&values, with_ca).get_user(email(WENDY)).await);
+    assert!(matches!(wrong_name, Error::Misconfigured(_)), "{wrong_name:?}");
+}
+
+#[tokio::test]
+async fn a_ca_file_that_is_none_is_refused_at_once() {
+    let values = Values::default();
+    for (path, problem) in
+        [("/nowhere/ca.pem", "/nowhere/ca.pem"), (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "no certificate")]
+    {
+        let network = Network { ca_file: Some(path.into()), ..Network::default() };
+        let Err(HostError::Options(error)) = HOST.connector(Options { network, ..options(&values) }) else { panic!() };
+        assert!(error.contains(problem), "{error}");
+    }
+    let network = Network { proxy: Proxy::Url("http://user:hunter2@:0:/".into()), ..Network::default() };
+    let Err(HostError::Options(error)) = HOST.connector(Options { network, ..options(&values) }) else { panic!() };
+    assert!(!error.contains("hunter2"), "{error}");
+}
+
+#[tokio::test]
+async fn a_proxy_carries_the_requests_but_never_those_to_loopback() {
+    // A proxy that opens tunnels to one place, whatever it is asked for, and tells what it was asked for.
+    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let certificate = generate_simple_self_signed(["api.1password.example".to_owned()]).unwrap();
+    let front = tls_front(&certificate, back(&simulator)).await;
+    let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let proxy_url = format!("http://{}", proxy.local_addr().unwrap());
+    let (asked, mut questions) = tokio::sync::mpsc::unbounded_channel();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = proxy.accept().await {
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let head = String::from_utf8(head).unwrap();
+            let first_line = head.lines().next().unwrap_or_default().to_owned();
+            let is_refused = first_line.contains("refused");
+            asked.send(first_line).unwrap();
+            if is_refused {
+                stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await.unwrap();
+                continue;
+            }
+            stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+            let mut tunnel = TcpStream::connect(front).await.unwrap();
+            tokio::spawn(async move { copy_bidirectional(&mut stream, &mut tunnel).await });
+        }
+    });
+    let values = values(&simulator);
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
+    let network = Network { proxy: Proxy::Url(proxy_url), ca_file: Some(ca.path().into()), insecure: false };
+
+    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "to loopback without the proxy");
+    assert!(questions.try_recv().is_err());
+
+    values.set("base-url", "https://api.1password.example");
+    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "to the service through it");
+    assert_eq!(questions.recv().await.unwrap(), "CONNECT api.1password.example:443 HTTP/1.1");
+
+    values.set("base-url", "https://refused.example");
+    let error = action_error(connect(&values, network).get_user(email(WENDY)).await);
+    let Error::Unavailable(error) = error else { panic!("{error:?}") };
+    assert!(!error.may_have_changed && error.message.contains("no connection"), "{}", error.message);
+}
