@@ -69,11 +69,13 @@ pub struct UserList {
 pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, Error> {
     let mut users = Vec::new();
     let mut pages = Pages::new(client, query.state, query.page_token);
-    loop {
+    let mut more = true;
+    while more {
         let room = query.limit.map_or(PAGE_SIZE, |limit| (limit as usize).saturating_sub(users.len()).min(PAGE_SIZE));
-        if room == 0 || !pages.next(room, |user| users.push(user)).await? {
+        if room == 0 {
             break;
         }
+        more = pages.next(room, |user| users.push(user)).await?;
         if users.len() > MAX_USERS as usize {
             let problem =
                 format!("the account has more than {MAX_USERS} users; list it in parts, with limit and page-token");

@@ -161,7 +161,7 @@ async fn suspend_and_reactivate_by_id_and_email() {
 
             let again = rig.connector.suspend_user(user.clone(), NORMAL()).await.unwrap();
             assert_eq!((again.change, again.user), (Change::Already, suspended.user));
-            assert_eq!(rig.requests(), [look.clone()], "what is so already sends no POST");
+            assert_eq!(rig.requests(), [look.as_str()], "what is so already sends no POST");
 
             let active = rig.connector.reactivate_user(user.clone(), NORMAL()).await.unwrap();
             assert_eq!((active.change, &active.user.state), (Change::Changed, &UserState::Active));

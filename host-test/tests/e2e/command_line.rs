@@ -315,9 +315,7 @@ fn simulate_tells_how_to_point_a_client_at_it() {
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
     let environment: Vec<(String, String)> = lines
         .take_while(|line| !line.starts_with("# Ctrl+C"))
-        .filter_map(|line| {
-            Some(line.strip_prefix("export ")?.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned()))?)
-        })
+        .filter_map(|line| line.strip_prefix("export ")?.split_once('=').map(|(k, v)| (k.to_owned(), v.to_owned())))
         .collect();
     let environment: Vec<(&str, &str)> =
         environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();

@@ -1,0 +1,356 @@
+//! Conversations with a service that says what each test wants it to say: no sockets, no real time.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(unreachable_pub, reason = "modules of one test program")]
+
+mod driver;
+
+use std::time::Duration;
+
+use driver::{SECRET, World};
+use onepassword_users_core::{
+    Change, ChangeOptions, Error, Event, Instant, ListQuery, LookupError, MAX_USERS, Outage, Request, Response,
+    Session, Step, TransportError, TransportFault, UserRef,
+};
+
+const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
+
+fn ok(body: &str) -> Result<Response, TransportError> {
+    Ok(Response::new(200, body.into()))
+}
+
+fn is_token(request: &Request) -> bool {
+    request.path_and_query.ends_with("/token")
+}
+
+/// A service that hands out tokens and leaves everything else to `answer`.
+fn with_tokens(
+    mut answer: impl FnMut(&Request) -> Result<Response, TransportError>,
+) -> impl FnMut(&Request, &mut Duration) -> Result<Response, TransportError> {
+    move |request, _| if is_token(request) { ok(TOKEN) } else { answer(request) }
+}
+
+fn user(id: &str, state: &str) -> String {
+    format!(r#"{{"id":"{id}","email":"{id}@example.com","state":"{state}"}}"#)
+}
+
+fn id(id: &str) -> UserRef {
+    UserRef::Id(id.into())
+}
+
+fn query(limit: Option<u32>) -> ListQuery {
+    ListQuery { limit, ..ListQuery::default() }
+}
+
+/// The page that a request asks for, of a list of `total` users: what a faultless service would answer.
+fn page(request: &Request, total: usize) -> String {
+    let parameter = |name: &str| {
+        let (_, value) = request.path_and_query.split_once(&format!("{name}="))?;
+        value.split('&').next().unwrap().parse::<usize>().ok()
+    };
+    let start = parameter("page_token").unwrap_or(0);
+    let end = total.min(start + parameter("max_page_size").unwrap());
+    let users: Vec<String> = (start..end).map(|n| user(&format!("U{n}"), "ACTIVE")).collect();
+    let next = if end < total { format!(r#","next_page_token":"{end}""#) } else { String::new() };
+    format!(r#"{{"results":[{}]{next}}}"#, users.join(","))
+}
+
+#[test]
+fn a_token_lives_900_seconds_and_is_renewed_60_before() {
+    let session = Session::new();
+    let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
+    for (seconds, requests) in [(0, 2), (1, 1), (839, 1), (840, 2), (1679, 1), (1680, 2)] {
+        world.now = Duration::from_secs(seconds);
+        world.sent.clear();
+        world.run(session.get_user(id("A"))).unwrap();
+        assert_eq!(world.sent.len(), requests, "at {seconds} s");
+    }
+}
+
+#[test]
+fn the_life_of_a_token_is_counted_from_when_it_was_asked_for() {
+    let session = Session::new();
+    let mut world = World::new(|request: &Request, now: &mut Duration| {
+        if is_token(request) {
+            *now += Duration::from_secs(500);
+            ok(TOKEN)
+        } else {
+            ok(&user("A", "ACTIVE"))
+        }
+    });
+    world.run(session.get_user(id("A"))).unwrap();
+    world.sent.clear();
+    world.now = Duration::from_secs(840);
+    world.run(session.get_user(id("A"))).unwrap();
+    assert_eq!(world.sent.len(), 2);
+}
+
+#[test]
+fn a_secret_is_asked_for_only_when_it_is_needed() {
+    let session = Session::new();
+    let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
+    world.run(session.get_user(id("A"))).unwrap();
+    assert_eq!(world.asked.last(), Some(&"client-secret"));
+    world.asked.clear();
+    world.run(session.get_user(id("A"))).unwrap();
+    assert!(!world.asked.contains(&"client-secret"), "{:?}", world.asked);
+    world.asked.clear();
+    world.run(session.get_user(id("../"))).unwrap_err();
+    assert!(world.asked.is_empty(), "an argument that cannot be used asks for nothing");
+}
+
+#[test]
+fn blank_values_are_not_set() {
+    let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
+    for name in ["base-url", "api-version", "timeout", "user-agent", "access-token"] {
+        world.values.insert(name, " \n".into());
+    }
+    world.run(Session::new().get_user(id("A"))).unwrap();
+    world.values.insert("client-id", String::new());
+    let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+    assert!(matches!(error, Error::Misconfigured { name: "client-id", .. }), "{error:?}");
+}
+
+#[test]
+fn a_store_that_cannot_be_asked_is_an_outage_and_a_denied_name_is_not() {
+    for name in ["base-url", "account-id", "timeout", "client-id", "client-secret", "access-token"] {
+        let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
+        world.lookup_errors.insert(name, LookupError::Unavailable("the vault is sealed".into()));
+        let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert!(
+            matches!(&error, Error::Unavailable { outage: Outage::Lookup { name: n, .. }, .. } if *n == name),
+            "{error:?}"
+        );
+        assert!(error.is_retryable() && error.to_string().contains("sealed"));
+        world.lookup_errors.insert(name, LookupError::Denied("by policy".into()));
+        let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert!(matches!(&error, Error::Misconfigured { name: n, .. } if *n == name), "{error:?}");
+        assert!(!error.is_retryable() && error.to_string().contains("by policy"));
+    }
+}
+
+#[test]
+fn a_list_has_a_cap_that_names_the_way_around_it() {
+    let account = |total| World::new(with_tokens(move |request| ok(&page(request, total))));
+    let most = MAX_USERS as usize;
+    assert_eq!(account(most).run(Session::new().list_users(query(None))).unwrap().users.len(), most);
+
+    let mut world = account(most + 1);
+    let error = world.run(Session::new().list_users(query(None))).unwrap_err();
+    assert!(matches!(error, Error::Other { .. }) && error.to_string().contains("limit"), "{error}");
+    let list = world.run(Session::new().list_users(query(Some(MAX_USERS)))).unwrap();
+    assert_eq!((list.users.len(), list.next_page_token), (most, Some(MAX_USERS.to_string())));
+}
+
+#[test]
+fn a_service_that_pages_for_ever_is_left() {
+    let mut page = 0;
+    let mut world = World::new(with_tokens(|_| {
+        page += 1;
+        ok(&format!(r#"{{"next_page_token":"{page}"}}"#))
+    }));
+    for action in [0, 1] {
+        world.sent.clear();
+        let session = Session::new();
+        let error = match action {
+            0 => world.run(session.list_users(query(None))).unwrap_err(),
+            _ => world.run(session.get_user(UserRef::Email("a@b".into()))).unwrap_err(),
+        };
+        assert!(matches!(error, Error::InvalidResponse { .. }), "{error}");
+        assert_eq!(world.sent.len(), 25_001);
+    }
+}
+
+#[test]
+fn a_page_token_that_comes_back_ends_the_list() {
+    let mut pages = 0;
+    let mut world = World::new(with_tokens(|_| {
+        pages += 1;
+        ok(&format!(r#"{{"results":[{}],"next_page_token":"{}"}}"#, user("A", "ACTIVE"), pages % 100))
+    }));
+    let error = world.run(Session::new().list_users(query(None))).unwrap_err();
+    assert!(error.to_string().contains("second time"), "{error}");
+    assert_eq!(world.sent.len(), 102);
+}
+
+#[test]
+fn pages_that_overlap_give_every_user_once() {
+    let mut world = World::new(with_tokens(|request| {
+        let first = !request.path_and_query.contains("page_token");
+        let (ids, next) = if first { (["A", "B"], r#","next_page_token":"x""#) } else { (["B", "C"], "") };
+        ok(&format!(r#"{{"results":[{},{}]{next}}}"#, user(ids[0], "ACTIVE"), user(ids[1], "SUSPENDED")))
+    }));
+    let users = world.run(Session::new().list_users(query(None))).unwrap().users;
+    assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["A", "B", "C"]);
+    let user = world.run(Session::new().get_user(UserRef::Email("b@EXAMPLE.com".into()))).unwrap();
+    assert_eq!(user.id, "B", "one id seen twice is one user");
+}
+
+#[test]
+fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
+    for (fault, may_have_changed) in [
+        (TransportFault::Dns, Some(false)),
+        (TransportFault::Connect, Some(false)),
+        (TransportFault::Tls, Some(false)),
+        (TransportFault::Timeout, Some(true)),
+        (TransportFault::Broken, Some(true)),
+        (TransportFault::TooLarge, Some(true)),
+        (TransportFault::Certificate, None),
+        (TransportFault::Denied, None),
+        (TransportFault::Internal, None),
+    ] {
+        let mut world = World::new(with_tokens(|_| Err(TransportError { fault, detail: String::new() })));
+        let blind = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        let error = world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err();
+        let told = match &error {
+            Error::Unavailable { may_have_changed, .. } | Error::InvalidResponse { may_have_changed, .. } => {
+                Some(*may_have_changed)
+            }
+            _ => None,
+        };
+        assert_eq!(told, may_have_changed, "{fault:?}: {error:?}");
+    }
+}
+
+#[test]
+fn a_user_whose_id_cannot_be_used_in_a_path_is_not_changed() {
+    let mut world = World::new(with_tokens(|_| ok(r#"{"results":[{"id":"../X","email":"a@b"}]}"#)));
+    let error =
+        world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeOptions::default())).unwrap_err();
+    assert!(matches!(error, Error::Other { .. }), "{error:?}");
+    assert_eq!(world.sent.len(), 2, "token and list alone");
+}
+
+#[test]
+fn the_change_is_told_exactly() {
+    let mut state = "ACTIVE".to_owned();
+    let mut world = World::new(with_tokens(|request| {
+        match request.path_and_query.rsplit(':').next() {
+            Some("suspend") => state = "SUSPENDED".into(),
+            Some("reactivate") => state = "ACTIVE".into(),
+            _ => {}
+        }
+        ok(&user("A", &state))
+    }));
+    let session = Session::new();
+    let (normal, dry_run) = (ChangeOptions::default(), ChangeOptions { dry_run: true, ..ChangeOptions::default() });
+    for (options, change) in [
+        (dry_run, Change::WouldChange),
+        (normal, Change::Changed),
+        (normal, Change::Already),
+        (dry_run, Change::Already),
+    ] {
+        assert_eq!(world.run(session.suspend_user(id("A"), options)).unwrap().change, change);
+    }
+    for (options, change) in [(dry_run, Change::WouldChange), (normal, Change::Changed), (normal, Change::Already)] {
+        assert_eq!(world.run(session.reactivate_user(id("A"), options)).unwrap().change, change);
+    }
+}
+
+#[test]
+fn compressed_answers_are_an_error() {
+    let mut world = World::new(with_tokens(|_| {
+        let mut response = Response::new(200, b"\x1f\x8b".to_vec());
+        response.headers.push(("Content-Encoding".into(), b"gzip".to_vec()));
+        Ok(response)
+    }));
+    let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+    assert!(error.to_string().contains("compressed"), "{error}");
+}
+
+#[test]
+fn what_the_service_sends_back_of_our_secrets_is_not_passed_on() {
+    // A service that repeats the request's headers in its error, as some gateways do.
+    let echo = |request: &Request, _: &mut Duration| {
+        let (_, authorization) = request.headers.iter().find(|(name, _)| *name == "authorization").unwrap();
+        let body = format!(r#"{{"code":3,"message":"you said {} {SECRET}"}}"#, authorization.expose());
+        Ok(Response::new(400, body.into()))
+    };
+    let mut world = World::new(echo);
+    let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+    let text = format!("{error} {error:?} {}", error.remedy());
+    assert!(text.contains("you said Basic [redacted] [redacted]"), "{text}");
+
+    let mut world = World::new(
+        |request: &Request, now: &mut Duration| {
+            if is_token(request) { ok(TOKEN) } else { echo(request, now) }
+        },
+    );
+    let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+    let text = format!("{error} {error:?}");
+    assert!(text.contains("you said Bearer [redacted]") && !text.contains("canary-token"), "{text}");
+}
+
+#[test]
+fn nothing_prints_a_secret() {
+    let session = Session::new();
+    let mut requests = Vec::new();
+    let mut world = World::new(|request: &Request, _: &mut Duration| {
+        requests.push(format!("{request:?}"));
+        let response = if is_token(request) { ok(TOKEN) } else { ok(&user("A", "ACTIVE")) };
+        requests.push(format!("{response:?}"));
+        response
+    });
+    world.run(session.get_user(id("A"))).unwrap();
+    let text = format!("{requests:?} {session:?} {:?}", session.get_user(id("A")));
+    for secret in [SECRET, "canary-token", "Y2xpZW50"] {
+        assert!(!text.contains(secret), "{text}");
+    }
+    assert!(text.contains("[redacted]"));
+}
+
+#[test]
+fn a_driver_that_answers_with_something_else_ends_the_action() {
+    let now = Instant::from_nanos(0);
+    let mut action = Session::new().get_user(id("A"));
+    assert!(matches!(action.step(Event::Start, now), Step::Setting("base-url")));
+    assert!(matches!(action.step(Event::Elapsed, now), Step::Done(Err(Error::Other { .. }))));
+    assert!(matches!(action.step(Event::Elapsed, now), Step::Done(Err(Error::Other { .. }))), "and after its end");
+}
+
+#[test]
+fn every_error_case_has_its_name_status_and_remedy() {
+    let reply = || onepassword_users_core::Reply { status: 403, code: Some("7".into()), message: "its words".into() };
+    let cases = [
+        (Error::InvalidArgument { argument: "user", problem: "p".into() }, "invalid-argument", None, false),
+        (Error::Misconfigured { name: "timeout", problem: "p".into(), reply: None }, "misconfigured", None, false),
+        (Error::Unauthenticated { name: "client-secret", reply: reply() }, "unauthenticated", Some(403), false),
+        (Error::PermissionDenied { permission: "list users", reply: reply() }, "permission-denied", Some(403), false),
+        (Error::UserNotFound { user: id("A"), reply: Some(reply()) }, "user-not-found", Some(403), false),
+        (
+            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()] },
+            "ambiguous-user",
+            None,
+            false,
+        ),
+        (Error::LastOwner { reply: reply() }, "last-owner", Some(403), false),
+        (Error::ExternallyManaged { reply: reply() }, "externally-managed", Some(403), false),
+        (
+            Error::RateLimited { retry_after: Some(Duration::from_secs(7)), reply: reply() },
+            "rate-limited",
+            Some(403),
+            true,
+        ),
+        (
+            Error::Unavailable { outage: Outage::Service(reply()), retry_after: None, may_have_changed: true },
+            "unavailable",
+            Some(403),
+            true,
+        ),
+        (
+            Error::InvalidResponse { problem: "p".into(), status: 200, may_have_changed: false },
+            "invalid-response",
+            Some(200),
+            false,
+        ),
+        (Error::Other { problem: "p".into(), reply: None }, "other", None, false),
+    ];
+    for (error, code, status, retryable) in cases {
+        assert_eq!((error.code(), error.status(), error.is_retryable()), (code, status, retryable));
+        assert!(error.remedy().ends_with('.'), "{}", error.remedy());
+        assert!(error.to_string().starts_with(char::is_lowercase) || error.to_string().starts_with('2'), "{error}");
+        if let Some(reply) = error.reply() {
+            assert!(error.to_string().contains(&reply.message), "{error}");
+        }
+    }
+}
