@@ -14,6 +14,7 @@ mod command_line;
 mod contract;
 mod errors;
 mod network;
+mod readme;
 mod rig;
 mod terminal;
 mod tokens;
