@@ -27,17 +27,17 @@ pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
         None => None,
     };
     let response = outgoing_handler::handle(outgoing, options(request.timeout)).map_err(transport_error)?;
-    let timer = Timer::start(request.timeout);
+    let timers = Timers { gap: after(request.timeout), total: after(request.deadline) };
     if let Some((bytes, body)) = body {
         // A server may answer before it has read the body. Writing then fails, and the answer is there all the same.
-        let _ = write(body, bytes, &timer);
+        let _ = write(body, bytes, &timers);
     }
     loop {
         match response.get() {
-            Some(Ok(Ok(incoming))) => return read(&incoming, request),
+            Some(Ok(Ok(incoming))) => return read(&incoming, request, timers),
             Some(Ok(Err(code))) => return Err(transport_error(code)),
             Some(Err(())) => return Err(error(TransportFault::Internal, "the answer was taken")),
-            None => timer.wait_for(&response.subscribe())?,
+            None => timers.wait_for(&response.subscribe())?,
         }
     }
 }
@@ -76,14 +76,14 @@ fn options(timeout: Duration) -> Option<RequestOptions> {
     Some(options)
 }
 
-fn write(body: OutgoingBody, mut bytes: &[u8], timer: &Timer) -> Result<(), TransportError> {
+fn write(body: OutgoingBody, mut bytes: &[u8], timers: &Timers) -> Result<(), TransportError> {
     if !bytes.is_empty() {
         let stream: OutputStream = body.write().map_err(|()| error(TransportFault::Internal, "the body"))?;
         while !bytes.is_empty() {
             let room = stream.check_write().map_err(stream_error)?;
             let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
             if now.is_empty() {
-                timer.wait_for(&stream.subscribe())?;
+                timers.wait_for(&stream.subscribe())?;
             } else {
                 stream.write(now).map_err(stream_error)?;
                 bytes = later;
@@ -94,7 +94,7 @@ fn write(body: OutgoingBody, mut bytes: &[u8], timer: &Timer) -> Result<(), Tran
     OutgoingBody::finish(body, None).map_err(transport_error)
 }
 
-fn read(incoming: &IncomingResponse, request: &Request) -> Result<Response, TransportError> {
+fn read(incoming: &IncomingResponse, request: &Request, mut timers: Timers) -> Result<Response, TransportError> {
     let headers = incoming.headers().entries();
     let announced = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     let announced =
@@ -107,10 +107,11 @@ fn read(incoming: &IncomingResponse, request: &Request) -> Result<Response, Tran
     let stream = body.stream().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
     loop {
         match stream.read(CHUNK) {
-            Ok(chunk) if chunk.is_empty() => Timer::start(request.timeout).wait_for(&stream.subscribe())?,
+            Ok(chunk) if chunk.is_empty() => timers.wait_for(&stream.subscribe())?,
             Ok(mut chunk) => {
+                timers.gap = after(request.timeout);
                 if response.body.len() + chunk.len() > request.max_body {
-                    return Err(error(TransportFault::TooLarge, ""));
+                    return Err(error(TransportFault::TooLarge { status: response.status }, ""));
                 }
                 response.body.extend_from_slice(&chunk);
                 chunk.zeroize();
@@ -121,19 +122,24 @@ fn read(incoming: &IncomingResponse, request: &Request) -> Result<Response, Tran
     }
 }
 
-/// Bounds a wait for something that the host may never deliver.
-struct Timer(Pollable);
+/// Bounds the waits for what the host may never deliver.
+struct Timers {
+    /// Goes off when nothing came for too long.
+    gap: Pollable,
+    /// Goes off when the whole exchange takes too long, however busily it drips.
+    total: Pollable,
+}
 
-impl Timer {
-    fn start(timeout: Duration) -> Self {
-        Self(monotonic_clock::subscribe_duration(nanos(timeout)))
-    }
-
+impl Timers {
     /// Returns when there is something to look at, or with an error when the time is over.
     fn wait_for(&self, other: &Pollable) -> Result<(), TransportError> {
-        poll(&[other, &self.0]);
-        if other.ready() || !self.0.ready() { Ok(()) } else { Err(error(TransportFault::Timeout, "")) }
+        let ready = poll(&[other, &self.gap, &self.total]);
+        if ready.contains(&2) || !ready.contains(&0) { Err(error(TransportFault::Timeout, "")) } else { Ok(()) }
     }
+}
+
+fn after(duration: Duration) -> Pollable {
+    monotonic_clock::subscribe_duration(nanos(duration))
 }
 
 fn error(fault: TransportFault, detail: &str) -> TransportError {
@@ -164,7 +170,6 @@ fn transport_error(code: ErrorCode) -> TransportError {
         ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
             Fault::Timeout
         }
-        ErrorCode::HttpResponseBodySize(_) => Fault::TooLarge,
         ErrorCode::HttpRequestLengthRequired
         | ErrorCode::HttpRequestBodySize(_)
         | ErrorCode::HttpRequestMethodInvalid

@@ -31,6 +31,16 @@ impl Instant {
         Self(nanos)
     }
 
+    /// How much later this is than `earlier`; nothing if it is not.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+
+    /// Something to seed a jitter with.
+    pub(crate) fn entropy(self) -> u64 {
+        self.0
+    }
+
     /// The point this much later, or the last one there is.
     pub(crate) fn after(self, duration: Duration) -> Self {
         Self(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
@@ -178,7 +188,6 @@ impl Io {
     }
 
     /// Lets time pass.
-    #[allow(dead_code, reason = "no action waits yet; the step is part of the contract with the drivers")]
     pub(crate) async fn wait(&self, duration: Duration) -> Result<(), Error> {
         match self.ask(Ask::Wait(duration)).await {
             Some(Event::Elapsed) => Ok(()),

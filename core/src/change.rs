@@ -76,7 +76,25 @@ pub(crate) async fn change(
         }
     };
     let call = if wanted == UserState::Suspended { Call::Suspend(id) } else { Call::Reactivate(id) };
-    let user = lookup::call(client, &call, id, Some(&wanted)).await?;
     let change = if options.without_lookup { Change::NotChecked } else { Change::Changed };
+    let user = make(client, &call, id, &wanted).await?;
     Ok(StateChange { user, change })
+}
+
+/// Makes a change, and if its outcome is not clear, reads the truth back before anything is claimed or tried again.
+async fn make(client: &Client, call: &Call<'_>, id: &UserId, wanted: &UserState) -> Result<User, Error> {
+    let mut attempt = 1;
+    loop {
+        let error = match lookup::call(client, call, id, Some(wanted)).await {
+            Err(error @ Error::Unavailable { may_have_changed: true, .. }) => error,
+            result => return result,
+        };
+        let may_go_on = client.pause(attempt, &error).await?;
+        match lookup::call(client, &Call::Get(id), id, None).await {
+            Ok(user) if user.state == *wanted => return Ok(user),
+            Ok(_) if may_go_on => attempt += 1,
+            // What was sent may still take effect.
+            _ => return Err(error),
+        }
+    }
 }

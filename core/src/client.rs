@@ -1,17 +1,18 @@
-//! Calls with a token: obtains it, renews it once if the service refuses it, and tells what a refusal means.
+//! Calls with a token: obtains it, renews it once if the service refuses it, tries again what may pass, and tells what a
+//! refusal means.
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use core::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::action::Io;
+use crate::action::{Instant, Io};
 use crate::error::{Error, Outage};
 use crate::http::{Request, Response, TransportError, TransportFault};
 use crate::reply::Reply;
+use crate::retry;
 use crate::secret::Secret;
 use crate::service::{self, Call, Grant, Protected};
 use crate::session::{Identity, Session};
@@ -22,6 +23,8 @@ pub(crate) struct Client {
     io: Io,
     session: Session,
     settings: Settings,
+    /// When the action must have ended.
+    deadline: Instant,
     credentials: Credentials,
 }
 
@@ -36,7 +39,9 @@ enum Credentials {
 impl Client {
     /// Reads the settings, and as much of the credentials as tells who is acting.
     pub(crate) async fn new(io: Io, session: Session) -> Result<Self, Error> {
+        let began = io.now();
         let settings = Settings::read(&io).await?;
+        let deadline = began.after(settings.deadline);
         let credentials = if let Some(token) = io.secret("access-token").await? {
             if !service::is_bearer_token(&token) {
                 return Err(misconfigured("access-token", "it has characters that no token has".into()));
@@ -49,14 +54,14 @@ impl Client {
             }
             Credentials::Client(Identity::new(&settings, client_id))
         };
-        Ok(Self { io, session, settings, credentials })
+        Ok(Self { io, session, settings, deadline, credentials })
     }
 
     /// Makes a call and returns the body of its answer, which was a 200, with the way to complain about it.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, Error> {
         let (mut token, mut is_fresh) = self.token().await?;
         loop {
-            let response = self.send(call.request(&self.settings, &token), call.is_change()).await?;
+            let response = self.send(call.request(&self.settings, &token), &[&token], call.is_change()).await?;
             let Credentials::Client(_) = self.credentials else {
                 return self.judge(call, response, &token);
             };
@@ -85,8 +90,8 @@ impl Client {
         let client_secret = required(&self.io, "client-secret").await?;
         let basic = basic(identity.client_id(), &client_secret);
         let asked_at = self.io.now();
-        let response = self.send(service::token_request(&self.settings, &basic), false).await?;
         let secrets = [&basic, &client_secret];
+        let response = self.send(service::token_request(&self.settings, &basic), &secrets, false).await?;
         if let Some(problem) = service::unusable(&response) {
             return Err(Error::InvalidResponse { problem, status: response.status, may_have_changed: false });
         }
@@ -102,9 +107,39 @@ impl Client {
         Ok((grant.token, true))
     }
 
-    /// Sends a request. No answer is an error, too.
-    async fn send(&self, request: Request, is_change: bool) -> Result<Response, Error> {
-        self.io.send(request).await?.map_err(|error| self.unanswered(error, is_change))
+    /// Sends a request until there is an answer that will not get better by waiting. A change whose outcome is not clear
+    /// is not repeated here: the truth has to be looked at first.
+    async fn send(&self, request: Request, secrets: &[&Secret], is_change: bool) -> Result<Response, Error> {
+        let mut attempt = 1;
+        loop {
+            let mut request = request.clone();
+            request.deadline = self.deadline.since(self.io.now());
+            if request.deadline.is_zero() {
+                let outage = Outage::Deadline(self.settings.deadline);
+                return Err(Error::Unavailable { outage, retry_after: None, may_have_changed: false });
+            }
+            let error = match self.io.send(request).await? {
+                Ok(response) if !retry::may_pass(response.status) => return Ok(response),
+                Ok(response) => failed(Reply::read(&response, secrets), &response, is_change),
+                Err(error) if error.fault.may_pass() => self.unanswered(error, is_change),
+                Err(error) => return Err(self.unanswered(error, is_change)),
+            };
+            if error.may_have_changed() || !self.pause(attempt, &error).await? {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Waits before the attempt after this one; false if there is none, for too many were made or too little time is left.
+    pub(crate) async fn pause(&self, attempt: u32, error: &Error) -> Result<bool, Error> {
+        let now = self.io.now();
+        let pause = retry::pause(attempt, error.retry_after(), now);
+        if attempt >= self.settings.max_attempts || pause >= self.deadline.since(now) {
+            return Ok(false);
+        }
+        self.io.wait(pause).await?;
+        Ok(true)
     }
 
     fn unanswered(&self, error: TransportError, is_change: bool) -> Error {
@@ -114,8 +149,8 @@ impl Client {
             TransportFault::Denied | TransportFault::Certificate => {
                 misconfigured("base-url", format!("{origin}: {error}"))
             }
-            TransportFault::TooLarge => {
-                Error::InvalidResponse { problem: error.to_string(), status: 200, may_have_changed }
+            TransportFault::TooLarge { status } => {
+                Error::InvalidResponse { problem: error.to_string(), status, may_have_changed }
             }
             TransportFault::Internal => Error::Other { problem: format!("{origin}: {error}"), reply: None },
             _ => {
@@ -214,7 +249,7 @@ impl Answer {
 
 /// Failures that mean the same for every request.
 fn failed(reply: Reply, response: &Response, may_have_changed: bool) -> Error {
-    let retry_after = response.header("retry-after").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs);
+    let retry_after = retry::retry_after(response);
     match reply.status {
         429 => Error::RateLimited { retry_after, reply },
         // Not implemented: the same request will never do better.

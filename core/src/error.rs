@@ -118,6 +118,8 @@ pub enum Outage {
     },
     /// The service answered that it failed.
     Service(Reply),
+    /// The time that the action may take was over before all was done.
+    Deadline(Duration),
     /// The platform could not look a setting or secret up.
     Lookup {
         /// Its name.
@@ -182,6 +184,23 @@ impl Error {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
+    /// How long the service asks to wait, if it does.
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { retry_after, .. } | Self::Unavailable { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Whether a change was sent whose outcome is not known.
+    #[must_use]
+    pub fn may_have_changed(&self) -> bool {
+        matches!(
+            self,
+            Self::Unavailable { may_have_changed: true, .. } | Self::InvalidResponse { may_have_changed: true, .. }
+        )
+    }
+
     /// What to do about it, as a sentence.
     #[must_use]
     pub fn remedy(&self) -> Cow<'static, str> {
@@ -196,6 +215,12 @@ impl Error {
             Self::Misconfigured { name: "api-version", .. } => "Set api-version to v1 or v1beta1, or leave it out.",
             Self::Misconfigured { name: "timeout", .. } => {
                 "Set timeout to a number of seconds such as 30, or leave it out."
+            }
+            Self::Misconfigured { name: "deadline", .. } => {
+                "Set deadline to a number of seconds such as 300, or leave it out."
+            }
+            Self::Misconfigured { name: "max-attempts", .. } => {
+                "Set max-attempts to a number from 1 to 10, such as 4, or leave it out."
             }
             Self::Misconfigured { name: "user-agent", .. } => {
                 "Set user-agent to your product and version, such as ExamplePlatform/2.1, or leave it out."
@@ -275,6 +300,9 @@ impl fmt::Display for Error {
             Self::Unavailable { outage: Outage::Service(reply), retry_after, .. } => {
                 write!(f, "the service failed ({reply})")?;
                 pause(f, *retry_after)
+            }
+            Self::Unavailable { outage: Outage::Deadline(deadline), .. } => {
+                write!(f, "the action was not done within its deadline of {} s", deadline.as_secs())
             }
             Self::Unavailable { outage: Outage::Lookup { name, detail }, .. } => {
                 write!(f, "the platform could not look up {name}: {detail}")

@@ -59,6 +59,8 @@ pub struct Request {
     pub body: Option<&'static [u8]>,
     /// The longest time to wait for a connection and the first byte of the answer, and then between two parts of it.
     pub timeout: Duration,
+    /// The longest that the whole exchange may take: what is left of the action's time.
+    pub deadline: Duration,
     /// The longest body to accept, in bytes. A driver stops reading beyond it, with [`TransportFault::TooLarge`].
     pub max_body: usize,
 }
@@ -112,21 +114,29 @@ pub enum TransportFault {
     Tls,
     /// The platform does not allow this request; it was not sent.
     Denied,
-    /// Nothing came for as long as [`Request::timeout`] allows.
+    /// Nothing came for as long as [`Request::timeout`] allows, or not all within [`Request::deadline`].
     Timeout,
     /// The connection broke, or what came was not HTTP.
     Broken,
     /// The body was longer than [`Request::max_body`].
-    TooLarge,
+    TooLarge {
+        /// The HTTP status of the answer.
+        status: u16,
+    },
     /// The driver could not make the request; it was not sent.
     Internal,
 }
 
 impl TransportFault {
+    /// Whether the same request may do better in a while.
+    pub(crate) fn may_pass(self) -> bool {
+        matches!(self, Self::Dns | Self::Connect | Self::Tls | Self::Timeout | Self::Broken)
+    }
+
     /// Whether the service may have received the request nonetheless.
     #[must_use]
     pub fn may_have_arrived(self) -> bool {
-        matches!(self, Self::Timeout | Self::Broken | Self::TooLarge)
+        matches!(self, Self::Timeout | Self::Broken | Self::TooLarge { .. })
     }
 }
 
@@ -149,7 +159,7 @@ impl fmt::Display for TransportError {
             TransportFault::Denied => "the platform does not allow requests to it",
             TransportFault::Timeout => "it did not answer in time",
             TransportFault::Broken => "the connection broke",
-            TransportFault::TooLarge => "its answer was too large",
+            TransportFault::TooLarge { .. } => "its answer was too large",
             TransportFault::Internal => "the request could not be made",
         })?;
         if self.detail.is_empty() { Ok(()) } else { write!(formatter, " ({})", self.detail) }

@@ -113,6 +113,7 @@ fn request(
         headers,
         body,
         timeout: settings.timeout,
+        deadline: settings.deadline,
         max_body: MAX_BODY,
     }
 }

@@ -8,6 +8,8 @@ use core::time::Duration;
 use crate::action::{Action, Instant};
 use crate::change::{self, ChangeOptions, StateChange};
 use crate::client::Client;
+#[cfg(doc)]
+use crate::error::Error;
 use crate::list::{self, ListQuery, UserList};
 use crate::lookup;
 use crate::secret::Secret;

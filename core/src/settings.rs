@@ -17,6 +17,14 @@ const DEFAULT_BASE_URL: &str = "https://api.1password.com";
 const DEFAULT_TIMEOUT: u64 = 30;
 /// The longest `timeout`, in seconds.
 const MAX_TIMEOUT: u64 = 600;
+/// The longest `deadline`, in seconds.
+const MAX_DEADLINE: u64 = 3600;
+/// How long an action may take if `deadline` is not set, in seconds.
+const DEFAULT_DEADLINE: u64 = 300;
+/// The most that `max-attempts` may be.
+const MAX_ATTEMPTS: u32 = 10;
+/// How often a request is tried if `max-attempts` is not set.
+const DEFAULT_ATTEMPTS: u32 = 4;
 /// How the component names itself to the service.
 const PRODUCT: &str = concat!("onepassword-users/", env!("CARGO_PKG_VERSION"));
 
@@ -27,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) version: ApiVersion,
     pub(crate) account: AccountId,
     pub(crate) timeout: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) max_attempts: u32,
     pub(crate) user_agent: UserAgent,
 }
 
@@ -53,14 +63,22 @@ impl Settings {
             None => return Err(misconfigured("account-id", "it is not set".into())),
         };
         let timeout = match io.setting("timeout").await? {
-            Some(text) => timeout(&text).map_err(|problem| misconfigured("timeout", problem))?,
+            Some(text) => seconds(&text, MAX_TIMEOUT).map_err(|problem| misconfigured("timeout", problem))?,
             None => Duration::from_secs(DEFAULT_TIMEOUT),
+        };
+        let deadline = match io.setting("deadline").await? {
+            Some(text) => seconds(&text, MAX_DEADLINE).map_err(|problem| misconfigured("deadline", problem))?,
+            None => Duration::from_secs(DEFAULT_DEADLINE),
+        };
+        let max_attempts = match io.setting("max-attempts").await? {
+            Some(text) => attempts(&text).map_err(|problem| misconfigured("max-attempts", problem))?,
+            None => DEFAULT_ATTEMPTS,
         };
         let user_agent = match io.setting("user-agent").await? {
             Some(text) => UserAgent::parse(&text).map_err(|problem| misconfigured("user-agent", problem))?,
             None => UserAgent::default(),
         };
-        Ok(Self { base_url, version, account, timeout, user_agent })
+        Ok(Self { base_url, version, account, timeout, deadline, max_attempts, user_agent })
     }
 }
 
@@ -277,16 +295,19 @@ impl AccountId {
     }
 }
 
-/// Reads a time-out: a whole number of seconds, 1 to 600.
-///
-/// # Errors
-///
-/// Anything else; the text says what is wrong.
-pub fn timeout(text: &str) -> Result<Duration, String> {
-    let text = text.trim();
-    match text.parse::<u64>() {
-        Ok(seconds @ 1..=MAX_TIMEOUT) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("it is not a whole number of seconds from 1 to {MAX_TIMEOUT}")),
+/// Reads a whole number of seconds, from 1 to `most`.
+fn seconds(text: &str, most: u64) -> Result<Duration, String> {
+    match text.trim().parse::<u64>() {
+        Ok(seconds) if (1..=most).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("it is not a whole number of seconds from 1 to {most}")),
+    }
+}
+
+/// Reads how often a request is tried.
+fn attempts(text: &str) -> Result<u32, String> {
+    match text.trim().parse() {
+        Ok(attempts @ 1..=MAX_ATTEMPTS) => Ok(attempts),
+        _ => Err(format!("it is not a whole number from 1 to {MAX_ATTEMPTS}")),
     }
 }
 
@@ -417,11 +438,15 @@ mod tests {
     }
 
     #[test]
-    fn timeout_is_1_to_600_seconds() {
-        assert_eq!(timeout("1"), Ok(Duration::from_secs(1)));
-        assert_eq!(timeout(" 600 "), Ok(Duration::from_secs(600)));
+    fn numbers_have_bounds() {
+        assert_eq!(seconds("1", 600), Ok(Duration::from_secs(1)));
+        assert_eq!(seconds(" 600 ", 600), Ok(Duration::from_secs(600)));
         for text in ["0", "601", "-1", "1.5", "30s", "", "99999999999999999999"] {
-            assert!(timeout(text).is_err(), "{text}");
+            assert!(seconds(text, 600).is_err(), "{text}");
+        }
+        assert_eq!((attempts("1"), attempts("10")), (Ok(1), Ok(10)));
+        for text in ["0", "11", "-1", "x", ""] {
+            assert!(attempts(text).is_err(), "{text}");
         }
     }
 

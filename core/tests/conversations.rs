@@ -72,7 +72,7 @@ fn the_life_of_a_token_is_counted_from_when_it_was_asked_for() {
     let session = Session::new();
     let mut world = World::new(|request: &Request, now: &mut Duration| {
         if is_token(request) {
-            *now += Duration::from_secs(500);
+            *now += Duration::from_secs(200);
             ok(TOKEN)
         } else {
             ok(&user("A", "ACTIVE"))
@@ -194,7 +194,7 @@ fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
         (TransportFault::Tls, Some(false)),
         (TransportFault::Timeout, Some(true)),
         (TransportFault::Broken, Some(true)),
-        (TransportFault::TooLarge, Some(true)),
+        (TransportFault::TooLarge { status: 200 }, Some(true)),
         (TransportFault::Certificate, None),
         (TransportFault::Denied, None),
         (TransportFault::Internal, None),
@@ -245,6 +245,223 @@ fn the_change_is_told_exactly() {
     for (options, change) in [(dry_run, Change::WouldChange), (normal, Change::Changed), (normal, Change::Already)] {
         assert_eq!(world.run(session.reactivate_user(id("A"), options)).unwrap().change, change);
     }
+}
+
+/// A service that fails the first few requests that are not for a token, and then describes user A.
+fn failing(
+    times: usize,
+    fail: impl Fn() -> Result<Response, TransportError>,
+) -> World<impl FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> {
+    let mut left = times;
+    World::new(with_tokens(move |_| {
+        if left == 0 {
+            return ok(&user("A", "ACTIVE"));
+        }
+        left -= 1;
+        fail()
+    }))
+}
+
+fn status(status: u16) -> Result<Response, TransportError> {
+    Ok(Response::new(status, r#"{"code":2,"message":"its words","details":[]}"#.into()))
+}
+
+fn fault(fault: TransportFault) -> Result<Response, TransportError> {
+    Err(TransportError { fault, detail: String::new() })
+}
+
+#[test]
+fn what_may_pass_is_tried_four_times_with_pauses() {
+    type Failure = fn() -> Result<Response, TransportError>;
+    let passing: [Failure; 11] = [
+        || status(408),
+        || status(429),
+        || status(500),
+        || status(502),
+        || status(503),
+        || status(504),
+        || fault(TransportFault::Dns),
+        || fault(TransportFault::Connect),
+        || fault(TransportFault::Tls),
+        || fault(TransportFault::Timeout),
+        || fault(TransportFault::Broken),
+    ];
+    for fail in passing {
+        let mut world = failing(3, fail);
+        world.run(Session::new().get_user(id("A"))).unwrap();
+        assert_eq!(world.sent.len(), 1 + 4);
+        assert!(world.now > Duration::ZERO && world.now <= Duration::from_millis(500 + 1000 + 2000), "{:?}", world.now);
+
+        let mut world = failing(usize::MAX, fail);
+        let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert!(error.is_retryable(), "{error:?}");
+        assert_eq!(world.sent.len(), 1 + 4);
+
+        let mut world = failing(1, fail);
+        world.values.insert("max-attempts", "1".into());
+        world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert_eq!((world.sent.len(), world.now), (1 + 1, Duration::ZERO));
+    }
+}
+
+#[test]
+fn a_token_request_is_tried_again_too() {
+    let mut left = 3;
+    let mut world = World::new(move |request: &Request, _: &mut Duration| match is_token(request) {
+        true if left > 0 => {
+            left -= 1;
+            status(503)
+        }
+        true => ok(TOKEN),
+        false => ok(&user("A", "ACTIVE")),
+    });
+    world.run(Session::new().get_user(id("A"))).unwrap();
+    assert_eq!(world.sent.len(), 4 + 1);
+}
+
+#[test]
+fn what_does_not_pass_is_tried_once() {
+    for code in [400, 402, 403, 404, 405, 409, 418, 422, 501, 505, 301, 307, 204, 206] {
+        let mut world = failing(usize::MAX, || status(code));
+        world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert_eq!((world.sent.len(), world.now), (1 + 1, Duration::ZERO), "{code}");
+    }
+    for kind in [
+        TransportFault::Certificate,
+        TransportFault::Denied,
+        TransportFault::TooLarge { status: 503 },
+        TransportFault::Internal,
+    ] {
+        let mut world = failing(usize::MAX, || fault(kind));
+        world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert_eq!((world.sent.len(), world.now), (1 + 1, Duration::ZERO), "{kind:?}");
+    }
+}
+
+#[test]
+fn the_service_says_how_long_to_wait() {
+    let limited = |headers: &'static [(&str, &str)]| {
+        move || {
+            let mut response = Response::new(429, b"{}".to_vec());
+            response.headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            Ok(response)
+        }
+    };
+    for (headers, seconds) in [
+        (&[("Retry-After", "20")][..], 20),
+        (&[("Date", "Sun, 31 Dec 2023 23:59:30 GMT"), ("Retry-After", "Mon, 01 Jan 2024 00:00:00 GMT")], 30),
+    ] {
+        let mut world = failing(1, limited(headers));
+        world.run(Session::new().get_user(id("A"))).unwrap();
+        let pause = Duration::from_secs(seconds);
+        assert!((pause..=pause + Duration::from_millis(500)).contains(&world.now), "{:?}", world.now);
+    }
+    // A wait that would overrun the deadline is not begun, and the caller is told when to come back.
+    let mut world = failing(1, limited(&[("Retry-After", "300")]));
+    let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+    assert!(
+        matches!(error, Error::RateLimited { retry_after: Some(pause), .. } if pause.as_secs() == 300),
+        "{error:?}"
+    );
+    assert_eq!((world.sent.len(), world.now), (2, Duration::ZERO));
+}
+
+#[test]
+fn the_deadline_of_the_action_bounds_everything() {
+    let mut deadlines = Vec::new();
+    let mut world = World::new(|request: &Request, now: &mut Duration| {
+        deadlines.push(request.deadline.as_secs());
+        *now += Duration::from_secs(4);
+        if is_token(request) {
+            ok(TOKEN)
+        } else {
+            ok(r#"{"results":[],"next_page_token":"NEXT"}"#.replace("NEXT", &now.as_secs().to_string()).as_str())
+        }
+    });
+    world.values.insert("deadline", "10".into());
+    let error = world.run(Session::new().list_users(query(None))).unwrap_err();
+    assert!(matches!(error, Error::Unavailable { outage: Outage::Deadline(_), .. }), "{error:?}");
+    assert_eq!(world.now.as_secs(), 12);
+    assert_eq!(deadlines, [10, 6, 2], "each exchange gets what is left");
+}
+
+#[test]
+fn after_an_unclear_change_the_truth_is_read_back() {
+    // What becomes of each POST, and the state that is then read: the answers of a service that may have acted or not.
+    type Lost = fn() -> Result<Response, TransportError>;
+    let lost: [Lost; 7] = [
+        || fault(TransportFault::Timeout),
+        || fault(TransportFault::Broken),
+        || status(408),
+        || status(500),
+        || status(502),
+        || status(503),
+        || status(504),
+    ];
+    for (fail, without_lookup) in lost.into_iter().flat_map(|fail| [(fail, false), (fail, true)]) {
+        for acts_on in [Some(1), Some(2), Some(4), None] {
+            let (mut state, mut posts) = ("ACTIVE", 0);
+            let mut world = World::new(with_tokens(|request| {
+                if request.path_and_query.ends_with(":suspend") {
+                    posts += 1;
+                    if Some(posts) == acts_on {
+                        state = "SUSPENDED";
+                    }
+                    return fail();
+                }
+                ok(&user("A", state))
+            }));
+            let options = ChangeOptions { without_lookup, ..ChangeOptions::default() };
+            let result = world.run(Session::new().suspend_user(id("A"), options));
+            let sent = world.sent.iter().map(|request| request.ends_with(":suspend")).collect::<Vec<_>>();
+            match acts_on {
+                Some(post) => {
+                    let change = if without_lookup { Change::NotChecked } else { Change::Changed };
+                    assert_eq!(result.unwrap().change, change);
+                    assert_eq!(sent.iter().filter(|is_post| **is_post).count(), post);
+                }
+                None => {
+                    let error = result.unwrap_err();
+                    assert!(error.may_have_changed() && matches!(error, Error::Unavailable { .. }), "{error:?}");
+                    assert_eq!(sent.iter().filter(|is_post| **is_post).count(), 4);
+                }
+            }
+            assert!(sent.windows(2).all(|pair| pair != [true, true]), "never again without a look: {sent:?}");
+            assert_eq!(sent.last(), Some(&false), "and a look at the end");
+        }
+    }
+}
+
+#[test]
+fn a_change_that_was_surely_not_made_is_repeated_without_a_look() {
+    type Refused = fn() -> Result<Response, TransportError>;
+    let refused: [Refused; 4] = [
+        || status(429),
+        || fault(TransportFault::Dns),
+        || fault(TransportFault::Connect),
+        || fault(TransportFault::Tls),
+    ];
+    for fail in refused {
+        let mut posts = 0;
+        let mut world = World::new(with_tokens(|_| {
+            posts += 1;
+            if posts < 3 { fail() } else { ok(&user("A", "SUSPENDED")) }
+        }));
+        let options = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        world.run(Session::new().suspend_user(id("A"), options)).unwrap();
+        assert_eq!(world.sent.len(), 1 + 3);
+    }
+}
+
+#[test]
+fn an_unclear_change_that_cannot_be_looked_at_stays_unclear() {
+    let mut world = World::new(with_tokens(|request| {
+        if request.path_and_query.ends_with(":suspend") { fault(TransportFault::Timeout) } else { status(403) }
+    }));
+    let options = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+    let error = world.run(Session::new().suspend_user(id("A"), options)).unwrap_err();
+    assert!(error.may_have_changed() && matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert_eq!(world.sent.len(), 1 + 2);
 }
 
 #[test]

@@ -13,6 +13,8 @@ Settings and secrets (a flag goes before its variable; NAME_FILE names a file th
   ONEPASSWORD_ACCOUNT_ID     --account
   ONEPASSWORD_API_VERSION    --api-version, default v1
   ONEPASSWORD_TIMEOUT        --timeout, default 30
+  ONEPASSWORD_DEADLINE       seconds for a whole action, default 300
+  ONEPASSWORD_MAX_ATTEMPTS   how often a request is tried, default 4
   ONEPASSWORD_USER_AGENT     your product and version, such as ExamplePlatform/2.1
   ONEPASSWORD_PROXY          --proxy
   ONEPASSWORD_CLIENT_ID      no flag: others can read a command line

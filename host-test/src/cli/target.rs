@@ -82,7 +82,7 @@ impl Target {
             flags.insert(name, value.into());
         }
         // Of the environment only what is harmless: an access token of a real account must not be sent here.
-        for name in ["api-version", "timeout", "user-agent"] {
+        for name in ["api-version", "timeout", "deadline", "max-attempts", "user-agent"] {
             let value = Environment.get(name).map_err(|error| Failure::settings(error.to_string()))?;
             if let Some(value) = value {
                 flags.entry(name).or_insert(value);

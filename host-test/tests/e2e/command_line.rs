@@ -47,6 +47,7 @@ impl Account {
     async fn new() -> Self {
         let simulator = Simulator::start(Config { users: 40, ..Config::default() }).await.unwrap();
         let environment = vec![
+            ("ONEPASSWORD_MAX_ATTEMPTS", "1".to_owned()),
             ("ONEPASSWORD_BASE_URL", simulator.base_url()),
             ("ONEPASSWORD_ACCOUNT_ID", simulator.account_id().to_owned()),
             ("ONEPASSWORD_CLIENT_ID", simulator.client_id().to_owned()),

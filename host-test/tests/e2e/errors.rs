@@ -4,9 +4,20 @@ use std::time::{Duration, Instant};
 
 use onepassword_users_host::Error as HostError;
 use onepassword_users_host::simulator::{Fault, Operation, Simulator};
-use onepassword_users_host::types::{ChangeOptions, Error, ListQuery, UserState};
+use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, UserState};
 
-use crate::rig::{ALL, NORMAL, Rig, action_error, email, id};
+use crate::rig::{ALL, NORMAL, action_error, email, id};
+
+/// A rig whose connector does not try again.
+struct Rig;
+
+impl Rig {
+    async fn new() -> crate::rig::Rig {
+        let rig = crate::rig::Rig::new().await;
+        rig.values.set("max-attempts", "1");
+        rig
+    }
+}
 
 const WENDY: &str = "wendy.appleseed@example.com";
 const GATEWAY: &str = r#"{"code":CODE,"message":"its words","details":[]}"#;
@@ -44,6 +55,8 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
         ("account-id", ""),
         ("api-version", "hunter2"),
         ("timeout", "hunter2"),
+        ("deadline", "hunter2"),
+        ("max-attempts", "hunter2"),
         ("user-agent", "hunter2"),
         ("user-agent", "hunter2/1\r\nX: y"),
         ("client-id", "hunter2:x"),
@@ -205,10 +218,15 @@ async fn unavailable_without_an_answer() {
     let Error::Unavailable(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
     assert_eq!((error.reply, error.may_have_changed), (None, false));
 
+    // A change that got no answer: what can be looked at is told, what cannot is not.
     rig.simulator.inject(Operation::Suspend, Fault::Lose);
+    rig.simulator.inject(Operation::Get, Fault::Close);
     let Error::Unavailable(error) = action_error(rig.connector.suspend_user(id(&wendy), blind).await) else { panic!() };
     assert!(error.may_have_changed && error.message.contains("look at it"), "{}", error.message);
     assert_eq!(rig.state(&wendy), "SUSPENDED");
+    rig.simulator.inject(Operation::Reactivate, Fault::Lose);
+    let change = rig.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
+    assert_eq!((change.change, change.user.state), (Change::Changed, UserState::Active));
 
     rig.simulator.inject(Operation::Get, Fault::Delay(Duration::from_secs(30)));
     let began = Instant::now();
