@@ -197,6 +197,9 @@ struct Model {
     requests: u64,
     posts: u64,
     jumped: Duration,
+    /// The same request, and how often it came in a row; and the longest such row.
+    row: (String, u64),
+    longest_row: u64,
     /// Every form in which a user was sent.
     sent: Vec<Person>,
     log: Vec<String>,
@@ -204,7 +207,7 @@ struct Model {
 }
 
 /// What can go wrong with one exchange.
-const FAULTS: [&str; 17] = [
+const FAULTS: [&str; 18] = [
     "never arrives",
     "answer lost",
     "time-out",
@@ -217,6 +220,7 @@ const FAULTS: [&str; 17] = [
     "garbled",
     "duplicated",
     "other user",
+    "other state",
     "other shape",
     "token revoked",
     "clock jumps",
@@ -260,6 +264,8 @@ impl Model {
             requests: 0,
             posts: 0,
             jumped: Duration::ZERO,
+            row: (String::new(), 0),
+            longest_row: 0,
             sent: Vec::new(),
             log: Vec::new(),
             leak: None,
@@ -269,6 +275,7 @@ impl Model {
     fn begin(&mut self) {
         self.before.clone_from(&self.users);
         (self.faults, self.requests, self.posts, self.jumped) = (0, 0, 0, Duration::ZERO);
+        (self.row, self.longest_row) = ((String::new(), 0), 0);
         self.sent.clear();
         self.log.clear();
     }
@@ -280,6 +287,9 @@ impl Model {
     fn exchange(&mut self, request: &Request, now: &mut Duration) -> Result<Response, TransportError> {
         self.requests += 1;
         self.tally.requests += 1;
+        let name = format!("{:?} {}", request.method, request.path_and_query);
+        self.row = if self.row.0 == name { (name, self.row.1 + 1) } else { (name, 1) };
+        self.longest_row = self.longest_row.max(self.row.1);
         let shown = format!("{request:?}");
         self.look_for_leaks(&shown, "a request's Debug form");
         if self.moves && self.rng.u32(0..4) == 0 {
@@ -380,6 +390,19 @@ impl Model {
             Some("other user") => {
                 self.act(request, *now);
                 Ok(Response::new(200, br#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#.to_vec()))
+            }
+            Some("other state") => {
+                // Of an answer to a look nobody could tell that it is wrong.
+                let mut response = self.act(request, *now);
+                if request.method == Method::Post {
+                    let body = String::from_utf8_lossy(&response.body);
+                    *response.body = body
+                        .replace("ACTIVE", "X")
+                        .replace("SUSPENDED", "ACTIVE")
+                        .replace("\"X\"", "\"SUSPENDED\"")
+                        .into();
+                }
+                Ok(response)
             }
             Some("other shape") => {
                 self.act(request, *now);
@@ -538,6 +561,7 @@ impl Model {
         let pages = (self.sent.len() + self.users.len() + self.before.len() + 2) as u64;
         let most = 4 * bounds.attempts * (pages + 2 * bounds.attempts);
         check(self.requests <= most, || format!("{} requests were sent, {most} are permitted", self.requests))?;
+        check(self.longest_row <= bounds.attempts, || format!("one request was tried {} times", self.longest_row))?;
         check(took <= bounds.deadline + self.jumped, || {
             format!("it took {took:?}, {:?} are permitted", bounds.deadline)
         })?;
