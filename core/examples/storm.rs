@@ -16,7 +16,7 @@ use std::time::Instant;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (mut from, mut seeds) = (0, 10_000);
+    let (mut from, mut seeds) = (0_u64, 10_000_u64);
     for pair in arguments.chunks(2) {
         match pair {
             [flag, number] if number.parse::<u64>().is_ok() => {

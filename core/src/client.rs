@@ -17,6 +17,8 @@ use crate::secret::Secret;
 use crate::service::{self, Call, Grant, Protected};
 use crate::session::{Identity, Session};
 use crate::settings::{Settings, misconfigured};
+use crate::text;
+use crate::user::UserRef;
 
 /// One action's view of the service.
 pub(crate) struct Client {
@@ -59,52 +61,50 @@ impl Client {
 
     /// Makes a call and returns the body of its answer, which was a 200, with the way to complain about it.
     pub(crate) async fn call(&self, call: &Call<'_>) -> Result<Answer, Error> {
-        let (mut token, mut is_fresh) = self.token().await?;
-        loop {
-            let response = self.send(call.request(&self.settings, &token), &[&token], call.is_change()).await?;
-            let Credentials::Client(_) = self.credentials else {
-                return self.judge(call, response, &token);
-            };
-            if response.status != 401 {
-                return self.judge(call, response, &token);
-            }
-            self.session.forget(&token);
-            // The service takes a token back before its time when the application changes: one new token, one more try.
-            if is_fresh {
-                return self.judge(call, response, &token);
-            }
-            (token, _) = self.token().await?;
-            is_fresh = true;
+        let token = self.token().await?;
+        let response = self.send(call.request(&self.settings, &token), &[&token], call.is_change()).await?;
+        if response.status != 401 || matches!(self.credentials, Credentials::AccessToken(_)) {
+            return self.judge(call, response, token);
         }
+        // The service takes a token back before its time when the application changes: one new token, one more try.
+        self.session.forget(&token);
+        let token = self.token().await?;
+        let response = self.send(call.request(&self.settings, &token), &[&token], call.is_change()).await?;
+        if response.status == 401 {
+            self.session.forget(&token);
+        }
+        self.judge(call, response, token)
     }
 
-    /// The token to use, and whether it was obtained just now.
-    async fn token(&self) -> Result<(Secret, bool), Error> {
+    /// The token to use.
+    async fn token(&self) -> Result<Secret, Error> {
         let identity = match &self.credentials {
-            Credentials::AccessToken(token) => return Ok((token.clone(), false)),
+            Credentials::AccessToken(token) => return Ok(token.clone()),
             Credentials::Client(identity) => identity,
         };
         if let Some(token) = self.session.token(identity, self.io.now()) {
-            return Ok((token, false));
+            return Ok(token);
         }
         let client_secret = required(&self.io, "client-secret").await?;
         let basic = basic(identity.client_id(), &client_secret);
         let asked_at = self.io.now();
-        let secrets = [&basic, &client_secret];
+        let secrets = [&basic, &client_secret, identity.client_id()];
         let response = self.send(service::token_request(&self.settings, &basic), &secrets, false).await?;
+        let status = response.status;
+        let invalid = |problem: String| Error::InvalidResponse {
+            problem: text::clean(&problem, &secrets),
+            status,
+            may_have_changed: false,
+        };
         if let Some(problem) = service::unusable(&response) {
-            return Err(Error::InvalidResponse { problem, status: response.status, may_have_changed: false });
+            return Err(invalid(problem));
         }
-        if response.status != 200 {
+        if status != 200 {
             return Err(self.token_refused(&response, &secrets));
         }
-        let grant = Grant::read(&response.body).map_err(|problem| Error::InvalidResponse {
-            problem,
-            status: response.status,
-            may_have_changed: false,
-        })?;
+        let grant = Grant::read(&response.body).map_err(invalid)?;
         self.session.keep(identity, &grant, asked_at);
-        Ok((grant.token, true))
+        Ok(grant.token)
     }
 
     /// Sends a request until there is an answer that will not get better by waiting. A change whose outcome is not clear
@@ -160,15 +160,16 @@ impl Client {
     }
 
     /// What became of a call.
-    fn judge(&self, call: &Call<'_>, response: Response, token: &Secret) -> Result<Answer, Error> {
+    fn judge(&self, call: &Call<'_>, response: Response, token: Secret) -> Result<Answer, Error> {
         let may_have_changed = call.is_change();
-        if let Some(problem) = service::unusable(&response) {
-            return Err(Error::InvalidResponse { problem, status: response.status, may_have_changed });
+        let answer = Answer { response, token, may_have_changed };
+        if let Some(problem) = service::unusable(&answer.response) {
+            return Err(answer.invalid(problem));
         }
-        if response.status == 200 {
-            return Ok(Answer { response, may_have_changed });
+        if answer.response.status == 200 {
+            return Ok(answer);
         }
-        let reply = Reply::read(&response, &[token]);
+        let reply = Reply::read(&answer.response, &[&answer.token]);
         if matches!(reply.status, 400 | 403 | 409 | 412 | 422) && call.is_change() {
             match service::protected(&reply) {
                 Some(Protected::LastOwner) => return Err(Error::LastOwner { reply }),
@@ -180,18 +181,29 @@ impl Client {
             401 => Error::Unauthenticated { name: self.secret_name(), reply },
             403 => Error::PermissionDenied { permission: call.permission(), reply },
             404 => self.not_found(call, reply),
-            _ => failed(reply, &response, may_have_changed),
+            400 if matches!(call, Call::List { page_token: Some(_), .. }) => {
+                let problem = "the service refused the request, perhaps for its page token, which is good for one account and \
+                               one state filter, and not for ever";
+                Error::Other { problem: problem.into(), reply: Some(reply) }
+            }
+            _ => failed(reply, &answer.response, may_have_changed),
         })
     }
 
     /// What a 404 means: the user, the account or the route may be missing. That a user is missing is claimed only in the
-    /// service's own words, or a wrong address of the service would make every user a missing one.
+    /// service's own form, and if it speaks of a user, or has given a token and so has these routes: a wrong address of
+    /// the service would make every user a missing one.
     fn not_found(&self, call: &Call<'_>, reply: Reply) -> Error {
+        let is_its_own = reply.code.as_deref() == Some("5");
+        let has_routes = matches!(self.credentials, Credentials::Client(_));
+        let speaks_of_user = reply.message.to_ascii_lowercase().contains("user");
         match call {
-            Call::Get(user) | Call::Suspend(user) | Call::Reactivate(user) if reply.code.is_some() => {
-                Error::UserNotFound { user: crate::user::UserRef::Id(user.as_str().into()), reply: Some(reply) }
+            Call::Get(user) | Call::Suspend(user) | Call::Reactivate(user)
+                if is_its_own && (has_routes || speaks_of_user) =>
+            {
+                Error::UserNotFound { user: UserRef::Id(user.as_str().into()), reply: Some(reply) }
             }
-            Call::List { .. } if reply.code.is_some() => Error::Misconfigured {
+            Call::List { .. } if is_its_own && has_routes => Error::Misconfigured {
                 name: "account-id",
                 problem: "the service knows no such account".into(),
                 reply: Some(reply),
@@ -233,6 +245,7 @@ impl Client {
 /// The answer to a call: a 200, of which the body is still to be understood.
 pub(crate) struct Answer {
     response: Response,
+    token: Secret,
     may_have_changed: bool,
 }
 
@@ -243,7 +256,11 @@ impl Answer {
 
     /// The error for a body that does not say what it should.
     pub(crate) fn invalid(&self, problem: String) -> Error {
-        Error::InvalidResponse { problem, status: self.response.status, may_have_changed: self.may_have_changed }
+        Error::InvalidResponse {
+            problem: text::clean(&problem, &[&self.token]),
+            status: self.response.status,
+            may_have_changed: self.may_have_changed,
+        }
     }
 }
 

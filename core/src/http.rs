@@ -154,7 +154,9 @@ impl fmt::Display for TransportError {
         formatter.write_str(match self.fault {
             TransportFault::Dns => "its name could not be resolved",
             TransportFault::Connect => "no connection could be made",
-            TransportFault::Certificate => "its TLS certificate was not accepted",
+            TransportFault::Certificate => {
+                "its TLS certificate was not accepted (a proxy that inspects TLS needs its CA trusted by the platform)"
+            }
             TransportFault::Tls => "TLS failed",
             TransportFault::Denied => "the platform does not allow requests to it",
             TransportFault::Timeout => "it did not answer in time",

@@ -12,6 +12,8 @@ use crate::user::{User, UserState};
 
 /// The most users that one list returns: what fits comfortably into memory.
 pub const MAX_USERS: u32 = 250_000;
+/// The most text that one list holds, in bytes: some ten times what 250,000 users have.
+const MAX_TEXT: usize = 128 * 1024 * 1024;
 /// The largest page that the service gives; asked for wherever possible.
 const PAGE_SIZE: usize = 1000;
 /// The most pages that one action reads, lest a service page for ever: 250,000 users in pages of 10.
@@ -67,7 +69,7 @@ pub struct UserList {
 
 /// Reads pages until there are no more, or as many users as wanted.
 pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, Error> {
-    let mut users = Vec::new();
+    let (mut users, mut text) = (Vec::new(), 0);
     let mut pages = Pages::new(client, query.state, query.page_token);
     let mut more = true;
     while more {
@@ -75,7 +77,18 @@ pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, 
         if room == 0 {
             break;
         }
-        more = pages.next(room, |user| users.push(user)).await?;
+        more = pages
+            .next(room, |user| {
+                text += user.text_length();
+                users.push(user);
+            })
+            .await?;
+        if text > MAX_TEXT {
+            let problem = format!(
+                "the users have more than {MAX_TEXT} bytes of text; list them in parts, with limit and page-token"
+            );
+            return Err(Error::Other { problem, reply: None });
+        }
         if users.len() > MAX_USERS as usize {
             let problem =
                 format!("the account has more than {MAX_USERS} users; list it in parts, with limit and page-token");

@@ -43,6 +43,9 @@ pub(crate) async fn call(
     }
 }
 
+/// The most users with one address that an error names; to know of more would help nobody.
+const MAX_NAMESAKES: usize = 100;
+
 /// Looks through the whole account, for two users may bear one address.
 async fn scan(client: &Client, email: &Email, user: &UserRef) -> Result<User, Error> {
     let mut found: Vec<User> = Vec::new();
@@ -52,7 +55,10 @@ async fn scan(client: &Client, email: &Email, user: &UserRef) -> Result<User, Er
         more = pages
             .next(usize::MAX, |user| {
                 // Pages shift when the account changes while it is read: one id met twice is one user.
-                if email.matches(&user.email) && found.iter().all(|known| known.id != user.id) {
+                if found.len() < MAX_NAMESAKES
+                    && email.matches(&user.email)
+                    && found.iter().all(|known| known.id != user.id)
+                {
                     found.push(user);
                 }
             })

@@ -295,7 +295,7 @@ pub(crate) fn protected(reply: &Reply) -> Option<Protected> {
     }
     words.push(' ');
     let has = |part: &str| words.contains(part);
-    if has(" no owner remain") || has(" last owner ") || has(" last remaining owner ") || has(" only owner ") {
+    if has(" no owner remain") || has(" last owner ") || has(" last remaining owner ") {
         Some(Protected::LastOwner)
     } else if has(" eam ") || has(" externally managed ") || has(" managed externally ") || has(" external admin") {
         Some(Protected::ExternallyManaged)
@@ -413,7 +413,15 @@ mod tests {
         for words in ["user_externally_managed", "EAM user", "Externally managed administrators cannot be suspended"] {
             assert_eq!(protected(words), Some(Protected::ExternallyManaged), "{words}");
         }
-        for words in ["", "permission denied", "steam", "teams", "owner required", "external service failed"] {
+        for words in [
+            "",
+            "permission denied",
+            "steam",
+            "teams",
+            "owner required",
+            "Only owner or administrator roles may suspend users",
+            "external service failed",
+        ] {
             assert_eq!(protected(words), None, "{words}");
         }
     }

@@ -1,6 +1,6 @@
 //! Settings, typed on entry: whatever is held here can be used without another look.
 //!
-//! No message shows a value: people paste secrets into the wrong field.
+//! No message about a setting shows its value: people paste secrets into the wrong field.
 
 use alloc::borrow::ToOwned;
 use alloc::format;
@@ -202,7 +202,9 @@ impl BaseUrl {
             Some(parts) => parts,
             None => return problem("has a port that is not a number from 1 to 65535"),
         };
-        let Some(loopback) = is_loopback(host) else {
+        // A lone word without a scheme is rather a mistake, or a secret in the wrong field, than a host.
+        let is_plausible = text.contains("://") || host.contains(['.', ':']) || host.eq_ignore_ascii_case("localhost");
+        let Some(loopback) = is_loopback(host).filter(|_| is_plausible) else {
             return problem("does not name a host (letters, digits, dots and hyphens, or an IP address)");
         };
         if scheme == Scheme::Http && !loopback {
@@ -419,6 +421,7 @@ mod tests {
             ("https://[::1", "port"),
             ("https://::1", "port"),
             ("https://[zz]", "host"),
+            ("hunter2", "host"),
             (&"a".repeat(10_000), "host"),
         ] {
             let error = BaseUrl::parse(text).unwrap_err();

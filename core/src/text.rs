@@ -8,11 +8,14 @@ use crate::secret::Secret;
 /// The longest text of the service that is passed on, in characters.
 const MAX_WORDS: usize = 300;
 
+/// What is shorter is no secret, and might be a part of any word.
+const SHORTEST_SECRET: usize = 6;
+
 /// Without control and direction characters, with single spaces, at most [`MAX_WORDS`] characters long, and with
 /// `[redacted]` wherever a server sent a secret back.
 pub(crate) fn clean(text: &str, secrets: &[&Secret]) -> String {
     let mut text = String::from(text);
-    for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| !secret.is_empty()) {
+    for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| secret.len() >= SHORTEST_SECRET) {
         text = text.replace(secret, "[redacted]");
     }
     let mut words = String::new();
@@ -55,5 +58,6 @@ mod tests {
         assert_eq!(cut.chars().count(), MAX_WORDS + 1);
         let secret = Secret::new("hunter2".into());
         assert_eq!(clean("Bearer hunter2?", &[&secret]), "Bearer [redacted]?");
+        assert_eq!(clean("a client", &[&Secret::new("a".into()), &Secret::new(String::new())]), "a client");
     }
 }

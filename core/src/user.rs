@@ -39,6 +39,18 @@ pub struct User {
     pub path: String,
 }
 
+impl User {
+    /// The length of all its texts, in bytes.
+    pub(crate) fn text_length(&self) -> usize {
+        let state = match &self.state {
+            UserState::Other(state) => state.len(),
+            UserState::Active | UserState::Suspended => 0,
+        };
+        let Self { id, email, display_name, create_time, path, .. } = self;
+        [id, email, display_name, create_time, path].iter().map(|text| text.len()).sum::<usize>() + state
+    }
+}
+
 /// Names one user, as a caller does: not checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {

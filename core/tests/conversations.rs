@@ -499,6 +499,83 @@ fn what_the_service_sends_back_of_our_secrets_is_not_passed_on() {
 }
 
 #[test]
+fn words_in_an_answer_that_cannot_be_trusted_are_cut_and_hold_no_secret() {
+    for body in [
+        r#"{"canary-token":[]}"#.to_owned(),
+        r#"{"id":"A","state":"canary-token"}"#.to_owned(),
+        format!(r#"{{"{}":1}}"#, "k".repeat(1_000_000)),
+        format!(r#"{{"id":"A","state":"{}"}}"#, "s".repeat(1_000_000)),
+    ] {
+        let mut world = World::new(with_tokens(|_| ok(&body)));
+        let blind = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        for error in [
+            world.run(Session::new().list_users(query(None))).unwrap_err(),
+            world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err(),
+        ] {
+            let text = format!("{error} {error:?}");
+            assert!(!text.contains("canary-token") && text.len() < 2000, "{}", text.len());
+        }
+    }
+}
+
+#[test]
+fn a_list_holds_a_bounded_amount_of_text() {
+    let mut pages = 0;
+    let name = "n".repeat(3900);
+    let mut world = World::new(with_tokens(|_| {
+        pages += 1;
+        let users: Vec<String> =
+            (0..1000).map(|n| format!(r#"{{"id":"U{pages}-{n}","display_name":"{name}"}}"#)).collect();
+        ok(&format!(r#"{{"results":[{}],"next_page_token":"{pages}"}}"#, users.join(",")))
+    }));
+    let error = world.run(Session::new().list_users(query(None))).unwrap_err();
+    assert!(matches!(error, Error::Other { .. }) && error.to_string().contains("limit"), "{error}");
+    assert!(world.sent.len() < 50);
+}
+
+#[test]
+fn a_thousand_namesakes_are_one_error() {
+    let users: Vec<String> = (0..1000).map(|n| format!(r#"{{"id":"U{n}","email":"a@b"}}"#)).collect();
+    let mut world = World::new(with_tokens(|_| ok(&format!(r#"{{"results":[{}]}}"#, users.join(",")))));
+    let error = world.run(Session::new().get_user(UserRef::Email("a@b".into()))).unwrap_err();
+    assert!(matches!(&error, Error::AmbiguousUser { ids, .. } if ids.len() == 100), "{error}");
+}
+
+#[test]
+fn a_missing_user_is_claimed_only_in_the_services_own_words() {
+    let not_found = |body: &'static str| with_tokens(move |_| Ok(Response::new(404, body.into())));
+    for (body, with_access_token, code) in [
+        (r#"{"code":5,"message":"user not found","details":[]}"#, false, "user-not-found"),
+        (r#"{"code":5,"message":"user not found","details":[]}"#, true, "user-not-found"),
+        (r#"{"code":5,"message":"Not Found","details":[]}"#, false, "user-not-found"),
+        // What a gateway says of a route that it does not know.
+        (r#"{"code":5,"message":"Not Found","details":[]}"#, true, "misconfigured"),
+        (r#"{"status":404,"error":"Not Found","path":"/v1"}"#, false, "misconfigured"),
+        ("<html>Not Found</html>", false, "misconfigured"),
+        ("", false, "misconfigured"),
+    ] {
+        let mut world = World::new(not_found(body));
+        if with_access_token {
+            world.values.insert("access-token", "canary-token".into());
+        }
+        let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
+        assert_eq!(error.code(), code, "{body}");
+    }
+}
+
+#[test]
+fn a_401_is_answered_with_one_new_token_and_one_more_try() {
+    let mut world = World::new(with_tokens(|_| status(401)));
+    let session = Session::new();
+    for _ in 0..2 {
+        world.sent.clear();
+        let error = world.run(session.get_user(id("A"))).unwrap_err();
+        assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
+        assert_eq!(world.sent.len(), 4, "token, call, token, call");
+    }
+}
+
+#[test]
 fn nothing_prints_a_secret() {
     let session = Session::new();
     let mut requests = Vec::new();
