@@ -17,6 +17,8 @@ use crate::values::Source;
 
 /// An instance that has grown beyond this is not kept: a guest's memory never shrinks. In bytes.
 const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
+/// The most users that [`Connector::list_all_users`] reads, lest a service page for ever.
+const MAX_ALL_USERS: usize = 2_000_000;
 /// How many users [`Connector::list_all_users`] reads with one call: the service's largest page.
 const PAGE_SIZE: u32 = 1000;
 
@@ -29,7 +31,7 @@ pub struct Options {
     pub secrets: Arc<dyn Source>,
     /// How connections are made.
     pub network: Network,
-    /// The longest that one call may take, waiting included.
+    /// The longest that one call may take once its turn has come, waiting for the service included.
     pub deadline: Duration,
 }
 
@@ -88,7 +90,7 @@ impl Connector {
         .await
     }
 
-    /// Lists all users, however many there are: page by page, so that the component holds one page at a time.
+    /// Lists all users, up to 2,000,000: page by page, so that the component holds one page at a time.
     /// `progress` is told the number of users so far.
     ///
     /// # Errors
@@ -108,6 +110,7 @@ impl Connector {
             progress(users.len());
             match list.next_page_token {
                 None => return Ok(users),
+                Some(_) if users.len() >= MAX_ALL_USERS => return Err(Error::EndlessList),
                 Some(token) if followed.insert(token.clone()) => page_token = Some(token),
                 Some(_) => return Err(Error::EndlessList),
             }

@@ -18,7 +18,7 @@ pub enum Error {
     Trap(String),
     /// The call took longer than this; its instance was thrown away.
     Deadline(Duration),
-    /// The service's pages lead back to one that was read already.
+    /// The service's pages lead back to one that was read already, or there are more than 2,000,000 users.
     EndlessList,
 }
 
@@ -49,7 +49,9 @@ impl std::fmt::Display for Error {
                 "the call took longer than {} s and was ended. If it was a change, look at the user before you try again.",
                 deadline.as_secs_f64()
             ),
-            Self::EndlessList => f.write_str("the service's pages lead in a circle, so that the list would never end"),
+            Self::EndlessList => {
+                f.write_str("the service's pages lead in a circle or go on for ever, so that the list would never end")
+            }
         }
     }
 }

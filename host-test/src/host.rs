@@ -16,25 +16,27 @@ use crate::state::State;
 
 /// How often a running guest is interrupted, so that others run and a call's deadline can end it.
 const EPOCH: Duration = Duration::from_millis(10);
-/// The most instances that live at once in one host.
-const MAX_INSTANCES: u32 = 32;
+/// How many core modules one component may be made of: this one is made of three.
+const MODULES: u32 = 4;
 
 /// What a host grants to every connector.
 #[derive(Debug, Clone)]
 pub struct Limits {
     /// The most memory that one instance may use, in bytes. 250,000 users, the longest list, take about 200 MB.
     pub memory: usize,
+    /// The most instances that live at once. Each connector keeps one while it is warm.
+    pub instances: u32,
     /// Where compiled code is kept between runs; `None` for the user's own cache directory.
     pub cache: Option<PathBuf>,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { memory: 512 * 1024 * 1024, cache: None }
+        Self { memory: 512 * 1024 * 1024, instances: 64, cache: None }
     }
 }
 
-/// An engine and one compiled component, from which any number of connectors is made. Clones are cheap.
+/// An engine and one compiled component, from which connectors are made. Clones are cheap.
 #[derive(Clone)]
 pub struct Host {
     pub(crate) component: PluginPre<State>,
@@ -77,11 +79,12 @@ fn load(bytes: &[u8], limits: &Limits) -> wasmtime::Result<PluginPre<State>> {
 
 fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(MAX_INSTANCES)
-        .total_core_instances(MAX_INSTANCES)
-        .total_memories(MAX_INSTANCES)
-        .total_tables(MAX_INSTANCES)
-        .total_stacks(MAX_INSTANCES)
+    pool.total_component_instances(limits.instances)
+        .total_core_instances(limits.instances.saturating_mul(MODULES))
+        .max_core_instances_per_component(MODULES)
+        .total_memories(limits.instances)
+        .total_tables(limits.instances.saturating_mul(MODULES))
+        .total_stacks(limits.instances)
         .max_memory_size(limits.memory);
 
     let mut cache = CacheConfig::new();

@@ -1,8 +1,10 @@
 //! Where settings and secrets come from.
 
 use std::collections::BTreeMap;
+use std::env;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use zeroize::Zeroizing;
 
@@ -91,14 +93,16 @@ fn path(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// A small text file without the line break at its end.
+/// A small text file without the line break at its end. What has no length of its own, such as a pipe, is read up to the
+/// same bound.
 fn read(path: &Path) -> Result<Value, String> {
-    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
-    if size > MAX_FILE {
+    let mut text = Zeroizing::new(String::new());
+    let file = File::open(path).map_err(|error| error.to_string())?;
+    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_FILE {
         return Err(format!("it is longer than {MAX_FILE} bytes"));
     }
-    let mut text = Zeroizing::new(fs::read_to_string(path).map_err(|error| error.to_string())?);
     let end = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(end);
-    Ok(text)
+    if text.is_empty() { Err("it is empty".into()) } else { Ok(text) }
 }

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
+use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use onepassword_users_host::Proxy;
 use onepassword_users_host::types::{ChangeOptions, StateFilter, UserRef};
-use onepassword_users_host::{Environment, Proxy};
 
 const AFTER_HELP: &str = "\
 Settings and secrets (a flag goes before its variable; NAME_FILE names a file that holds the value):
@@ -35,7 +36,7 @@ Exit codes:
 
 /// List, get, suspend and reactivate 1Password users, from inside a WebAssembly sandbox.
 #[derive(Debug, Parser)]
-#[command(version, after_help = AFTER_HELP, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(name = "onepassword-users", version, after_help = AFTER_HELP, arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -123,10 +124,10 @@ impl Change {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Where the service is
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) base_url: Option<String>,
     /// The account's id
-    #[arg(long, global = true, value_name = "ID")]
+    #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) account: Option<String>,
     /// The service's routes: v1 or v1beta1
     #[arg(long, global = true, value_name = "VERSION")]
@@ -144,7 +145,7 @@ pub(crate) struct Global {
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
     /// Use a simulated account, whatever is set
-    #[arg(long, global = true)]
+    #[arg(long, global = true, conflicts_with_all = ["base_url", "account"])]
     pub(crate) simulated: bool,
     /// table on a terminal, else json
     #[arg(long, short, global = true, value_name = "FORMAT")]
@@ -194,7 +195,11 @@ pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy,
     match flag.or(variable) {
         None | Some("env") => Ok(Proxy::Environment),
         Some("none") => Ok(Proxy::None),
-        Some(url) if url.starts_with("http://") || url.starts_with("https://") => Ok(Proxy::Url(url.into())),
+        Some(url)
+            if url.split_once("://").is_some_and(|(scheme, _)| scheme.to_ascii_lowercase().starts_with("http")) =>
+        {
+            Ok(Proxy::Url(url.into()))
+        }
         Some(_) => Err("the proxy must be none, env, or a URL such as http://host:port".into()),
     }
 }
@@ -203,14 +208,14 @@ pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy,
 /// repeat the value.
 pub(crate) fn refuse_secrets(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     for argument in arguments {
-        let flag = argument.to_string_lossy();
-        let flag = flag.split('=').next().unwrap_or_default();
-        if let "--client-id" | "--client-secret" | "--access-token" = flag {
-            let variable = Environment::variable(flag.trim_start_matches('-'));
-            return Err(format!(
-                "secrets do not belong on a command line, where others can read them: instead of {flag} set {variable}, or \
-                 {variable}_FILE to the path of a file that holds the value"
-            ));
+        let argument = argument.to_string_lossy().replace('_', "-");
+        let flag = argument.split('=').next().unwrap_or_default();
+        let means_secret = ["client-id", "secret", "token", "password"].iter().any(|word| flag.contains(word));
+        if flag.starts_with("--") && means_secret && flag != "--page-token" {
+            return Err("secrets do not belong on a command line, where others can read them: set \
+                 ONEPASSWORD_CLIENT_ID and ONEPASSWORD_CLIENT_SECRET, or ONEPASSWORD_CLIENT_SECRET_FILE to the path of a file \
+                 that holds the secret"
+                .into());
         }
     }
     Ok(())

@@ -1,5 +1,7 @@
 //! A guided tour: the four actions on a simulated account, and what went over the wire.
 
+use std::io::Write;
+
 use onepassword_users_host::simulator::Config;
 use onepassword_users_host::types::{ChangeOptions, ListQuery, StateFilter};
 
@@ -15,9 +17,12 @@ const SHARED: &str = "helpdesk@example.com";
 /// Always on a simulated account, whatever is set: a tour must not suspend anybody.
 pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     let Target { options, simulator } = Target::simulated(global, Config::default()).await?;
-    eprintln!("note: this is a simulated account.");
+    say!("note: this is a simulated account.");
     let connector = host(global)?.connector(options)?;
-    let output = Output { format: Format::Table, simulated: true };
+    let output = Output { format: global.output.unwrap_or(Format::Table), simulated: true };
+    // Between results for programs there is no place for words.
+    let tell = |text: &str| if output.format == Format::Table { print(text) } else { say(text) };
+    let step = |what: &str| tell(&format!("\n— {what}\n"));
 
     step("List users: here the first five who are suspended. Without --limit it would be all of them.")?;
     let query = ListQuery { state: Some(StateFilter::Suspended), limit: Some(5), page_token: None };
@@ -47,7 +52,7 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     ] {
         step(what)?;
         match connector.suspend_user(user_ref(user), ChangeOptions::empty()).await {
-            Err(error) => print(&format!("error: {error}\n"))?,
+            Err(error) => tell(&format!("error: {error}\n"))?,
             Ok(_) => return Err(Failure::other(format!("{user} was suspended, which must not happen"))),
         }
     }
@@ -56,11 +61,12 @@ pub(super) async fn run(global: &Global) -> Result<(), Failure> {
     for record in simulator.iter().flat_map(|simulator| simulator.take_records()) {
         let target: String =
             record.target.replace(simulator.as_ref().map_or("", |simulator| simulator.account_id()), "…");
-        print(&format!("{} {:4} {target}\n", record.status, record.method))?;
+        tell(&format!("{} {:4} {target}\n", record.status, record.method))?;
     }
     Ok(())
 }
 
-fn step(what: &str) -> Result<(), Failure> {
-    print(&format!("\n— {what}\n"))
+fn say(text: &str) -> Result<(), Failure> {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+    Ok(())
 }

@@ -1,5 +1,12 @@
 //! The commands, and what the exit code says of them.
 
+/// Prints to standard error. If nobody can read that, the work goes on all the same.
+macro_rules! say {
+    ($($text:tt)*) => {
+        let _ = writeln!(std::io::stderr(), $($text)*);
+    };
+}
+
 mod args;
 mod demo;
 mod output;
@@ -7,6 +14,8 @@ mod target;
 
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use clap::Parser;
@@ -70,7 +79,7 @@ fn exit_code(error: &Error) -> u8 {
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
     if let Err(problem) = args::refuse_secrets(std::env::args_os()) {
-        eprintln!("error: {problem}");
+        say!("error: {problem}");
         return ExitCode::from(2);
     }
     let cli = Cli::parse();
@@ -78,14 +87,14 @@ pub(crate) fn run() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: the runtime cannot be started: {error}");
+            say!("error: the runtime cannot be started: {error}");
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(command(&cli)) {
         Ok(code) => code,
         Err(Failure { message, code }) => {
-            eprintln!("error: {message}");
+            say!("error: {message}");
             ExitCode::from(code)
         }
     }
@@ -99,14 +108,18 @@ fn log(verbose: u8) {
         _ => tracing::Level::DEBUG,
     };
     let ours = tracing_subscriber::filter::Targets::new().with_target("onepassword_users_host", level);
-    let lines = tracing_subscriber::fmt::layer().with_writer(io::stderr).with_target(false).without_time();
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .without_time()
+        .log_internal_errors(false);
     tracing_subscriber::registry().with(ours).with(lines.with_ansi(io::stderr().is_terminal())).init();
 }
 
 async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     if global.insecure {
-        eprintln!("warning: TLS certificates are not verified; whoever is on the way can read the credentials.");
+        say!("warning: TLS certificates are not verified; whoever is on the way can read the credentials.");
     }
     match &cli.command {
         Command::ListUsers { state, limit, page_token } => {
@@ -158,7 +171,7 @@ impl Session {
         let Target { options, simulator } = Target::choose(global, kind).await?;
         if simulator.is_some() {
             let why = if global.simulated { "as asked" } else { "since no account is set" };
-            eprintln!("note: this is a simulated account, {why}.");
+            say!("note: this is a simulated account, {why}.");
         }
         let connector = host(global)?.connector(options)?;
         let output = Output::new(global.output, simulator.is_some());
@@ -190,18 +203,23 @@ impl Session {
                 0 => String::new(),
                 other => format!(", {other} other"),
             };
-            eprintln!("{} users: {active} active, {suspended} suspended{other}", users.len());
+            say!("{} users: {active} active, {suspended} suspended{other}", users.len());
             if let Some(token) = next_page_token {
-                eprintln!("There are more: add --page-token {token}");
+                say!("There are more: add --page-token {token}");
             }
         }
         Ok(())
     }
 
-    /// Changes one user after another. The failure of one does not keep the next one waiting.
+    /// Changes one user after another. The failure of one does not keep the next one waiting; an interruption does, and
+    /// then what was done is told before the end.
     async fn change(&self, change: &args::Change, verb: Verb) -> Result<ExitCode, Failure> {
+        let interrupted = interruption();
         let mut outcomes = Vec::new();
-        for input in &change.users {
+        let mut left = change.users.iter();
+        while !interrupted.load(Ordering::Relaxed)
+            && let Some(input) = left.next()
+        {
             let user = user_ref(input);
             let result = match verb {
                 Verb::Suspend => self.connector.suspend_user(user, change.options()).await,
@@ -209,15 +227,26 @@ impl Session {
             };
             outcomes.push(Outcome { input: input.clone(), result });
         }
-        self.output.changes(&outcomes)?;
-        let failures: Vec<(&str, &Error)> = outcomes
-            .iter()
-            .filter_map(|outcome| Some((outcome.input.as_str(), outcome.result.as_ref().err()?)))
-            .collect();
-        for (input, error) in &failures {
-            eprintln!("error: {input}: {error}");
+        let printed = self.output.changes(&outcomes);
+        for Outcome { input, result } in &outcomes {
+            match result {
+                Err(error) => {
+                    say!("error: {input}: {error}");
+                }
+                // The only place left to tell what was done.
+                Ok(done) if printed.is_err() => {
+                    say!("{input}: {}", output::change_code(done.change));
+                }
+                Ok(_) => {}
+            }
         }
-        let mut codes: Vec<u8> = failures.iter().map(|(_, error)| exit_code(error)).collect();
+        printed?;
+        let left: Vec<&str> = left.map(String::as_str).collect();
+        if !left.is_empty() {
+            return Err(Failure { message: format!("interrupted; not touched: {}", left.join(", ")), code: 130 });
+        }
+        let mut codes: Vec<u8> =
+            outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()).map(exit_code).collect();
         codes.dedup();
         Ok(ExitCode::from(match codes.as_slice() {
             [] => 0,
@@ -250,11 +279,30 @@ fn confirmed(users: &[String]) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
-    eprint!("Suspend {}? [y/N] ", users.join(", "));
+    if !io::stderr().is_terminal() {
+        let message = "cannot ask for confirmation, for standard error is no terminal; add --yes to go on without";
+        return Err(Failure { message: message.into(), code: 12 });
+    }
     let mut answer = String::new();
-    let read = io::stderr().flush().and_then(|()| io::stdin().lock().read_line(&mut answer));
+    let asked = write!(io::stderr(), "Suspend {}? [y/N] ", users.join(", "));
+    let read = asked.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.map_err(|error| Failure::other(format!("the answer cannot be read: {error}")))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Turns true at the first Ctrl+C; the second ends the process at once.
+fn interruption() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if set.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+            say!("interrupted: the user under way is finished first; Ctrl+C again ends at once");
+        }
+    });
+    flag
 }
 
 async fn simulate(config: Config) -> Result<(), Failure> {

@@ -175,7 +175,7 @@ fn state(state: &UserState) -> &str {
     }
 }
 
-fn change_code(change: Change) -> &'static str {
+pub(crate) fn change_code(change: Change) -> &'static str {
     match change {
         Change::Changed => "changed",
         Change::Already => "already",
@@ -231,6 +231,10 @@ fn csv<T: Serialize>(rows: impl IntoIterator<Item = T>, header: &[&str]) -> Resu
     let written = writer.write_record(header).and_then(|()| rows.into_iter().try_for_each(|row| writer.serialize(row)));
     let bytes = written.and_then(|()| writer.into_inner().map_err(|error| error.into_error().into()));
     match bytes.map(String::from_utf8) {
+        // For a program all as it is; for eyes without what could move the cursor.
+        Ok(Ok(text)) if io::stdout().is_terminal() => {
+            print(&text.lines().map(|line| printable(line) + "\n").collect::<String>())
+        }
         Ok(Ok(text)) => print(&text),
         _ => Err(Failure::other("the result cannot be written as CSV".into())),
     }

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use onepassword_users_host::simulator::{Config, Simulator};
-use onepassword_users_host::{Environment, Network, Options, Source, SourceError, Value};
+use onepassword_users_host::{Environment, Network, Options, Source, Value};
 
 use super::Failure;
 use super::args::{Global, proxy};
 
 /// What names an account or opens it. If none of these is set, nobody can mean a real account.
 const TELLING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
+
+/// What else is set for an account, or for a simulated one.
+const HARMLESS: [&str; 5] = ["api-version", "timeout", "deadline", "max-attempts", "user-agent"];
 
 /// The connector's options, and the simulated service if they lead there.
 pub(crate) struct Target {
@@ -28,16 +31,16 @@ pub(crate) enum Kind {
 
 impl Target {
     pub(crate) async fn choose(global: &Global, kind: Kind) -> Result<Self, Failure> {
-        let values = Values { flags: flags(global), environment: true };
-        let mut set = Vec::new();
-        for name in TELLING {
-            if values.get(name).map_err(|error| Failure::settings(error.to_string()))?.is_some() {
-                set.push(name);
-            }
-        }
         if global.simulated {
             return Self::simulated(global, Config::default()).await;
         }
+        let mut values = flags(global);
+        for name in TELLING.into_iter().chain(HARMLESS) {
+            if !values.contains_key(name) {
+                values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
+            }
+        }
+        let set: Vec<&str> = TELLING.into_iter().filter(|name| values.contains_key(*name)).collect();
         if set.is_empty() {
             if kind == Kind::Changes {
                 return Err(Failure::settings(
@@ -72,46 +75,34 @@ impl Target {
         let simulator = Simulator::start(config)
             .await
             .map_err(|error| Failure::other(format!("the simulated service cannot be started: {error}")))?;
-        let mut flags = flags(global);
+        let mut values = flags(global);
         for (name, value) in [
             ("base-url", simulator.base_url()),
             ("account-id", simulator.account_id().into()),
             ("client-id", simulator.client_id().into()),
             ("client-secret", simulator.client_secret().into()),
         ] {
-            flags.insert(name, value.into());
+            values.insert(name.into(), value.into());
         }
         // Of the environment only what is harmless: an access token of a real account must not be sent here.
-        for name in ["api-version", "timeout", "deadline", "max-attempts", "user-agent"] {
-            let value = Environment.get(name).map_err(|error| Failure::settings(error.to_string()))?;
-            if let Some(value) = value {
-                flags.entry(name).or_insert(value);
+        for name in HARMLESS {
+            if !values.contains_key(name) {
+                values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
         }
-        let values = Arc::new(Values { flags, environment: false });
+        let values = Arc::new(values);
         let options =
             Options { settings: values.clone(), secrets: values, network: network(global)?, ..Options::default() };
         Ok(Self { options, simulator: Some(simulator) })
     }
 }
 
-/// Flags, and then the environment.
-struct Values {
-    flags: BTreeMap<&'static str, Value>,
-    environment: bool,
+/// Read once for a command: what a variable names may be a pipe.
+fn from_environment(name: &str) -> Result<Option<Value>, Failure> {
+    Environment.get(name).map_err(|error| Failure::settings(error.to_string()))
 }
 
-impl Source for Values {
-    fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
-        match self.flags.get(name) {
-            Some(value) => Ok(Some(value.clone())),
-            None if self.environment => Environment.get(name),
-            None => Ok(None),
-        }
-    }
-}
-
-fn flags(global: &Global) -> BTreeMap<&'static str, Value> {
+fn flags(global: &Global) -> BTreeMap<String, Value> {
     [
         ("base-url", &global.base_url),
         ("account-id", &global.account),
@@ -119,12 +110,12 @@ fn flags(global: &Global) -> BTreeMap<&'static str, Value> {
         ("timeout", &global.timeout),
     ]
     .into_iter()
-    .filter_map(|(name, value)| Some((name, value.clone()?.into())))
+    .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())))
     .collect()
 }
 
 fn network(global: &Global) -> Result<Network, Failure> {
-    let variable = Environment.get("proxy").map_err(|error| Failure::settings(error.to_string()))?;
+    let variable = from_environment("proxy")?;
     let proxy =
         proxy(global.proxy.as_deref(), variable.as_ref().map(|value| value.as_str())).map_err(Failure::settings)?;
     Ok(Network { proxy, ca_file: global.ca_file.clone(), insecure: global.insecure })

@@ -73,7 +73,8 @@ impl Account {
         for (name, mailbox, state, role) in CAST.iter().take(users) {
             account.add(&mut random, (*name).into(), format!("{mailbox}@{DOMAIN}"), state, *role);
         }
-        let mut namesakes: HashMap<String, u32> = HashMap::new();
+        let mut namesakes: HashMap<String, u32> =
+            CAST.iter().map(|(_, mailbox, ..)| ((*mailbox).to_owned(), 1)).collect();
         while account.people.len() < users {
             let (name, mailbox) = person(&mut random);
             let count = namesakes.entry(mailbox.clone()).and_modify(|count| *count += 1).or_insert(1);
@@ -207,6 +208,9 @@ mod tests {
     fn an_account_holds_somebody_for_every_case() {
         let account = Account::generate(2500, 1);
         let count = |is: &dyn Fn(&Person) -> bool| account.people().iter().filter(|person| is(person)).count();
+        let emails: std::collections::HashSet<&str> =
+            account.people().iter().map(|person| person.email.as_str()).collect();
+        assert_eq!(emails.len(), 2499, "one address is shared by two");
         assert_eq!(count(&|person| person.email == "helpdesk@example.com"), 2);
         assert_eq!(count(&|person| person.role == Role::Owner && person.state == "ACTIVE"), 1);
         assert_eq!(count(&|person| person.role == Role::ExternallyManagedAdministrator), 2);

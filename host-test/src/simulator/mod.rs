@@ -295,9 +295,11 @@ impl From<Infallible> for Closed {
 impl Shared {
     async fn handle(&self, request: Request<IncomingBody>) -> Result<Response<Full<Bytes>>, Closed> {
         let (parts, body) = request.into_parts();
-        // What is longer is no request of this service, and empty serves to be refused.
-        let body =
-            Limited::new(body, 64 * 1024).collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+        // What is longer is cut, and refused for being a body, or no form.
+        let body = match Limited::new(body, 64 * 1024).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => Bytes::from_static(b"(longer than 64 KiB)"),
+        };
         let mut record = Record {
             method: parts.method.to_string(),
             target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),

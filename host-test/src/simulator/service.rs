@@ -262,7 +262,10 @@ impl Service {
         let query = query.unwrap_or_default();
         let decoded: Vec<(&str, String)> =
             query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect::<Result<_, _>>()?;
-        for (key, value) in &decoded {
+        for (place, (key, value)) in decoded.iter().enumerate() {
+            if decoded.iter().take(place).any(|(other, _)| other == key) {
+                return Err(gateway(400, 3, format!("query parameter given twice: {key}")));
+            }
             match *key {
                 "filter" => filter = value,
                 "page_token" if !value.is_empty() => page_token = Some(value),
@@ -338,9 +341,14 @@ fn check_user_agent(headers: &HeaderMap) -> Result<(), Refusal> {
         .and_then(|value| value.split(' ').next())
         .and_then(|product| product.split_once('/'));
     match product {
-        Some((name, version)) if !name.is_empty() && !version.is_empty() => Ok(()),
+        Some((name, version)) if is_token(name) && is_token(version) => Ok(()),
         _ => Err(gateway(400, 3, "User-Agent must be <CompanyOrProductName>/<version>")),
     }
+}
+
+/// A token of RFC 9110, section 5.6.2.
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
 
 fn no_body(request: &Incoming<'_>) -> Result<(), Refusal> {

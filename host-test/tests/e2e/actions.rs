@@ -89,6 +89,22 @@ async fn list_25_000_users_once_each_with_and_without_limit() {
 }
 
 #[tokio::test]
+async fn one_host_serves_many_accounts_at_once() {
+    let mut rigs = Vec::new();
+    for _ in 0..40 {
+        let rig = Rig::with(Config { users: 3, ..Config::default() }).await;
+        assert_eq!(rig.connector.list_users(ALL).await.unwrap().users.len(), 3);
+        rigs.push(rig);
+    }
+}
+
+#[tokio::test]
+async fn the_longest_list_fits_into_the_component() {
+    let rig = Rig::with(Config { users: 250_000, ..Config::default() }).await;
+    assert_eq!(rig.connector.list_users(ALL).await.unwrap().users.len(), 250_000);
+}
+
+#[tokio::test]
 async fn pages_smaller_than_asked_for_are_normal() {
     let rig = Rig::with(Config { users: 60, page_size: 7, ..Config::default() }).await;
     assert_eq!(rig.connector.list_users(ALL).await.unwrap().users.len(), 60);

@@ -146,6 +146,8 @@ fn secrets_on_the_command_line_are_refused_and_not_repeated() {
         &["list-users", "--client-secret", "hunter2"][..],
         &["list-users", "--client-secret=hunter2"],
         &["list-users", "--access-token=hunter2"],
+        &["list-users", "--secret=hunter2"],
+        &["list-users", "--client_secret", "hunter2"],
         &["list-users", "--proxy", "http://me:hunter2@proxy.example:8080"],
     ] {
         let output = run(arguments, &[]);
@@ -279,6 +281,50 @@ async fn exit_codes_by_kind_of_error() {
     // Several users: the failure's own code if all failures are of one kind, else 1.
     assert_eq!(code(&["suspend-user", "NOBODY", "wendy.appleseed@example.com", "NEMO"], &environment_two), 6);
     assert_eq!(code(&["suspend-user", "NOBODY", "helpdesk@example.com", "NEMO"], &environment_two), 1);
+}
+
+/// What is lost on one stream is told on the other, and a broken stream does not end the work half-way.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn streams_that_cannot_be_written() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let account = Account::new().await;
+    let arguments = ["suspend-user", "NOBODY", "wendy.appleseed@example.com"];
+    let state = || account.simulator.account(|a| a.by_email("wendy.appleseed@example.com").unwrap().state.clone());
+
+    let output = command(&arguments, &account.environment()).stderr(full()).output().unwrap();
+    assert_eq!((output.status.code(), state().as_str()), (Some(6), "SUSPENDED"));
+    assert_eq!(json(&output)["results"][1]["change"], "changed");
+
+    let output = command(&["reactivate-user", "NOBODY", "wendy.appleseed@example.com"], &account.environment())
+        .stdout(full())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        text.contains("wendy.appleseed@example.com: changed") && text.contains("NOBODY") && text.contains("written"),
+        "{text}"
+    );
+    assert_eq!((output.status.code(), state().as_str()), (Some(1), "ACTIVE"));
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interruption_tells_what_was_done_and_what_was_not() {
+    let account = Account::new().await;
+    account.simulator.inject(Operation::Get, Fault::Delay(std::time::Duration::from_secs(2)));
+    let id = account.simulator.account(|a| a.by_email("wendy.appleseed@example.com").unwrap().id.clone());
+    let mut child = command(&["suspend-user", &id, "SECOND", "THIRD"], &account.environment());
+    let child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    while account.simulator.take_records().is_empty() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(text.contains("not touched: SECOND, THIRD"), "{text}");
+    assert_eq!((output.status.code(), &json(&output)["results"][0]["change"]), (Some(130), &Value::from("changed")));
 }
 
 #[test]

@@ -6,18 +6,7 @@ use onepassword_users_host::Error as HostError;
 use onepassword_users_host::simulator::{Fault, Operation, Simulator};
 use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, UserState};
 
-use crate::rig::{ALL, NORMAL, action_error, email, id};
-
-/// A rig whose connector does not try again.
-struct Rig;
-
-impl Rig {
-    async fn new() -> crate::rig::Rig {
-        let rig = crate::rig::Rig::new().await;
-        rig.values.set("max-attempts", "1");
-        rig
-    }
-}
+use crate::rig::{ALL, NORMAL, Rig, action_error, email, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 const GATEWAY: &str = r#"{"code":CODE,"message":"its words","details":[]}"#;
@@ -28,7 +17,7 @@ fn gateway(status: u16, code: u8) -> Fault {
 
 #[tokio::test]
 async fn invalid_argument() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let query = |limit, page_token: Option<String>| ListQuery { state: None, limit, page_token };
     for (query, argument) in [
         (query(Some(0), None), "limit"),
@@ -47,7 +36,7 @@ async fn invalid_argument() {
 
 #[tokio::test]
 async fn misconfigured_names_the_setting_and_never_its_value() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     for (name, value) in [
         ("base-url", "http://hunter2.example"),
         ("base-url", "https://user:hunter2@api.1password.com"),
@@ -65,7 +54,7 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
         ("client-secret", ""),
         ("access-token", "hunter2 x"),
     ] {
-        let rig = Rig::new().await;
+        let rig = Rig::impatient().await;
         rig.values.set(name, value);
         let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else {
             panic!("{name} {value}")
@@ -88,7 +77,7 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
 
 #[tokio::test]
 async fn misconfigured_if_the_service_has_no_such_routes_or_account() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     rig.simulator.inject(Operation::Token, Fault::reply(404, "<html>Not Found</html>"));
     let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.name, "base-url");
@@ -109,14 +98,14 @@ async fn unauthenticated() {
         (401, r#"{"code":16,"message":"its words","details":[]}"#, Some("16")),
         (401, "its words", None),
     ] {
-        let rig = Rig::new().await;
+        let rig = Rig::impatient().await;
         rig.simulator.inject(Operation::Token, Fault::reply(status, body));
         let Error::Unauthenticated(error) = action_error(rig.connector.list_users(ALL).await) else { panic!("{body}") };
         assert_eq!((error.reply.status, error.reply.code.as_deref()), (status, code));
         assert_eq!(error.reply.message, "its words");
         assert_eq!(rig.requests().len(), 1);
     }
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     rig.values.set("client-secret", "wrong");
     let Error::Unauthenticated(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.reply.code.as_deref(), Some("invalid_client"));
@@ -124,7 +113,7 @@ async fn unauthenticated() {
 
 #[tokio::test]
 async fn permission_denied_names_the_permission() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     let application = rig.simulator.add_application(&[Operation::Get]);
     rig.values.set("client-id", &application.client_id);
@@ -146,7 +135,7 @@ async fn permission_denied_names_the_permission() {
 
 #[tokio::test]
 async fn last_owner_and_externally_managed() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let Error::LastOwner(error) =
         action_error(rig.connector.suspend_user(email("margaret.okafor@example.com"), NORMAL()).await)
     else {
@@ -175,7 +164,7 @@ async fn last_owner_and_externally_managed() {
 
 #[tokio::test]
 async fn rate_limited() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     let body = GATEWAY.replace("CODE", "8");
     let headers = vec![("Retry-After".into(), "7".into())];
@@ -190,7 +179,7 @@ async fn rate_limited() {
 #[tokio::test]
 async fn unavailable_for_server_errors() {
     for status in [408, 500, 502, 503, 504] {
-        let rig = Rig::new().await;
+        let rig = Rig::impatient().await;
         let wendy = rig.id(WENDY);
         for _ in 0..10 {
             rig.simulator.inject(Operation::Get, Fault::reply(status, "<html>Bad Gateway</html>"));
@@ -208,7 +197,7 @@ async fn unavailable_for_server_errors() {
 
 #[tokio::test]
 async fn unavailable_without_an_answer() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     let blind = ChangeOptions::WITHOUT_LOOKUP;
     rig.values.set("timeout", "1");
@@ -242,7 +231,7 @@ async fn unavailable_without_an_answer() {
 
 #[tokio::test]
 async fn invalid_response_to_a_look_changes_nothing() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     let other = r#"{"id":"SOMEBODYELSE","state":"ACTIVE"}"#;
     for body in ["", "{}", "null", "[]", "<html>Sign in</html>", "{\"id\":1}", other, "{\"id\":\"A\"", "\u{0}", "[[[["]
@@ -268,7 +257,7 @@ async fn invalid_response_to_a_look_changes_nothing() {
 
 #[tokio::test]
 async fn invalid_response_to_a_change_claims_nothing() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     for body in [
         String::new(),
@@ -288,7 +277,7 @@ async fn invalid_response_to_a_change_claims_nothing() {
 
 #[tokio::test]
 async fn invalid_response_to_a_list_is_never_a_short_list() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let too_many: String = (0..1001).map(|n| format!(r#"{{"id":"U{n}"}},"#)).collect();
     let first = r#"{"results":[{"id":"A"}],"next_page_token":"again"}"#;
     for bodies in [
@@ -323,7 +312,7 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
 
 #[tokio::test]
 async fn other_for_refusals_that_are_not_known() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     for (status, code) in [(400, 3), (405, 12), (501, 12), (418, 2)] {
         rig.simulator.inject(Operation::List, gateway(status, code));
         let Error::Other(error) = action_error(rig.connector.list_users(ALL).await) else { panic!("{status}") };
@@ -336,7 +325,7 @@ async fn other_for_refusals_that_are_not_known() {
 
 #[tokio::test]
 async fn the_connector_is_as_good_as_new_after_every_error() {
-    let rig = Rig::new().await;
+    let rig = Rig::impatient().await;
     let wendy = rig.id(WENDY);
     for fault in [Fault::Close, Fault::Lose, gateway(500, 13), Fault::reply(200, "garbage"), gateway(403, 7)] {
         rig.simulator.inject(Operation::Get, fault);

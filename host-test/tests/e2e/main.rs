@@ -16,6 +16,7 @@ mod errors;
 mod network;
 mod readme;
 mod rig;
+mod simulator;
 mod terminal;
 mod tokens;
 mod wire;

@@ -43,6 +43,13 @@ impl Rig {
         Self::with(Config { users: 60, ..Config::default() }).await
     }
 
+    /// A rig whose connector does not try again.
+    pub async fn impatient() -> Self {
+        let rig = Self::new().await;
+        rig.values.set("max-attempts", "1");
+        rig
+    }
+
     pub async fn with(config: Config) -> Self {
         let simulator = Simulator::start(config).await.unwrap();
         let values = values(&simulator);
