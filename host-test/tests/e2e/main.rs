@@ -13,6 +13,7 @@ mod actions;
 mod command_line;
 mod contract;
 mod errors;
+mod hostile;
 mod network;
 mod readme;
 mod rig;

@@ -1,0 +1,540 @@
+//! Hostile servers, over real sockets: raw TCP and HTTP that no honest service would send. Each row says what must come
+//! back, and how many requests may be sent. Nothing may trap, hang, or pass for a success.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use onepassword_users_host::{Error, Options};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::rig::{ALL, HOST, Values, id, options};
+
+/// What a server does after it has read a request.
+enum Answer {
+    /// Sends these bytes and closes the connection.
+    Bytes(Vec<u8>),
+    /// Sends these bytes and then nothing, without closing.
+    Silence(Vec<u8>),
+    /// Sends these bytes one by one, with pauses.
+    Drip(Vec<u8>, Duration),
+    /// Sends the first, and then the second for ever.
+    Endless(Vec<u8>, Vec<u8>),
+    /// Resets the connection.
+    Reset,
+}
+
+/// Whose request is answered by the script; the other kind is answered as it should be.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    Token,
+    Call,
+}
+
+#[derive(Clone, Copy)]
+enum Action {
+    Get,
+    List,
+}
+
+struct Row {
+    name: &'static str,
+    at: At,
+    action: Action,
+    /// Given the number of the request of this kind (from 0) and its head.
+    script: Box<dyn Fn(usize, &str) -> Answer + Send + Sync>,
+    /// `ok`, or the code of the error.
+    expected: &'static str,
+    /// The most requests that may arrive, tokens included.
+    requests: usize,
+}
+
+const ATTEMPTS: usize = 2;
+const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
+const USER: &str = r#"{"id":"A","email":"a@example.com","display_name":"A","state":"ACTIVE"}"#;
+
+fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
+    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
+}
+
+fn ok(body: &str) -> Vec<u8> {
+    http("200 OK", "", body)
+}
+
+fn raw(text: &str) -> Vec<u8> {
+    text.as_bytes().to_vec()
+}
+
+/// A row about a call that always gets the same bytes, after which the connection is closed.
+fn get(name: &'static str, bytes: Vec<u8>, expected: &'static str, calls: usize) -> Row {
+    let script = Box::new(move |_, _: &str| Answer::Bytes(bytes.clone()));
+    Row { name, at: At::Call, action: Action::Get, script, expected, requests: 1 + calls }
+}
+
+fn list(
+    name: &'static str,
+    page: impl Fn(usize, &str) -> String + Send + Sync + 'static,
+    expected: &'static str,
+    calls: usize,
+) -> Row {
+    let script = Box::new(move |n, head: &str| Answer::Bytes(ok(&page(n, head))));
+    Row { name, at: At::Call, action: Action::List, script, expected, requests: 1 + calls }
+}
+
+fn token(name: &'static str, bytes: Vec<u8>, expected: &'static str, requests: usize) -> Row {
+    let script = Box::new(move |_, _: &str| Answer::Bytes(bytes.clone()));
+    Row { name, at: At::Token, action: Action::Get, script, expected, requests }
+}
+
+fn call(
+    name: &'static str,
+    script: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
+    expected: &'static str,
+    calls: usize,
+) -> Row {
+    Row { name, at: At::Call, action: Action::Get, script: Box::new(script), expected, requests: 1 + calls }
+}
+
+fn rows() -> Vec<Row> {
+    let again = ATTEMPTS;
+    let retry_after = |value: &str| {
+        http("429 Too Many Requests", &format!("Retry-After: {value}\r\nDate: Sun, 31 Dec 2023 23:59:30 GMT\r\n"), "{}")
+    };
+    let redirect = |status: &str, to: &str| http(status, &format!("Location: {to}\r\n"), "");
+    let users = |ids: &[&str]| {
+        ids.iter().map(|id| format!(r#"{{"id":"{id}","state":"ACTIVE"}}"#)).collect::<Vec<_>>().join(",")
+    };
+    let mut rows = vec![
+        // Connections.
+        get("closed after the request", raw(""), "unavailable", again),
+        get("closed within the status line", raw("HTTP/1.1 20"), "unavailable", again),
+        get("closed within the headers", raw("HTTP/1.1 200 OK\r\nContent-Le"), "unavailable", again),
+        get("closed after the headers", raw("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"), "unavailable", again),
+        get(
+            "closed within the body",
+            raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\":"),
+            "unavailable",
+            again,
+        ),
+        get(
+            "closed within a chunk",
+            raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{\"id\":"),
+            "unavailable",
+            again,
+        ),
+        call("reset", |_, _| Answer::Reset, "unavailable", again),
+        call("silence", |_, _| Answer::Silence(raw("")), "unavailable", again),
+        call("silence after the status line", |_, _| Answer::Silence(raw("HTTP/1.1 200 OK\r\n")), "unavailable", again),
+        call(
+            "silence within the body",
+            |_, _| Answer::Silence(raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")),
+            "unavailable",
+            again,
+        ),
+        call("headers byte by byte", |_, _| Answer::Drip(ok(USER), Duration::from_millis(200)), "unavailable", again),
+        call(
+            "body byte by byte",
+            |_, _| {
+                Answer::Drip(
+                    [raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"), vec![b' '; 900]].concat(),
+                    Duration::from_millis(50),
+                )
+            },
+            "unavailable",
+            again,
+        ),
+        call("fails once and then not", |n, _| Answer::Bytes(if n == 0 { raw("") } else { ok(USER) }), "ok", 2),
+        // HTTP.
+        get("no HTTP at all", raw("SSH-2.0-OpenSSH_9.6\r\n"), "unavailable", again),
+        get("binary", vec![0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0], "unavailable", again),
+        get("an unknown version", raw("HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", again),
+        get("a status that is no number", raw("HTTP/1.1 OK 200\r\n\r\n"), "unavailable", again),
+        get("a status of four digits", raw("HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", again),
+        get("a header without a colon", raw("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"), "unavailable", again),
+        get("a NUL in a header", raw("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"), "unavailable", again),
+        get(
+            "two lengths that differ",
+            [raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), raw("Content-Length: 6\r\n\r\n{\"id\"}")].concat(),
+            "unavailable",
+            again,
+        ),
+        get("a negative length", raw("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}"), "unavailable", again),
+        get(
+            "a length too short",
+            raw(&format!("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{USER}")),
+            "invalid-response",
+            1,
+        ),
+        get(
+            "a chunk size that is no number",
+            raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
+            "unavailable",
+            again,
+        ),
+        get(
+            "a chunk size beyond all bounds",
+            raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}"),
+            "unavailable",
+            again,
+        ),
+        get(
+            "chunks in good order",
+            raw(&format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{USER}\r\n0\r\n\r\n",
+                USER.len()
+            )),
+            "ok",
+            1,
+        ),
+        get("a body that ends with the connection", raw(&format!("HTTP/1.1 200 OK\r\n\r\n{USER}")), "ok", 1),
+        call(
+            "endless headers",
+            |_, _| {
+                Answer::Endless(
+                    raw("HTTP/1.1 200 OK\r\n"),
+                    raw("X-Filler: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n"),
+                )
+            },
+            "unavailable",
+            again,
+        ),
+        call(
+            "one endless header",
+            |_, _| Answer::Endless(raw("HTTP/1.1 200 OK\r\nX: "), vec![b'x'; 4096]),
+            "unavailable",
+            again,
+        ),
+        call(
+            "an endless status line",
+            |_, _| Answer::Endless(raw("HTTP/1.1 200 "), vec![b'x'; 4096]),
+            "unavailable",
+            again,
+        ),
+        call(
+            "an endless body",
+            |_, _| Answer::Endless(raw("HTTP/1.1 200 OK\r\n\r\n{\"id\":\""), vec![b'x'; 65536]),
+            "invalid-response",
+            1,
+        ),
+        call(
+            "endless chunks",
+            |_, _| {
+                Answer::Endless(
+                    raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+                    [raw("1000\r\n"), vec![b' '; 4096], raw("\r\n")].concat(),
+                )
+            },
+            "invalid-response",
+            1,
+        ),
+        call(
+            "a body of 64 MB",
+            |_, _| {
+                Answer::Endless(raw("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n{\"id\":\""), vec![b'x'; 65536])
+            },
+            "invalid-response",
+            1,
+        ),
+        get(
+            "a thousand times 100 Continue",
+            [raw(&"HTTP/1.1 100 Continue\r\n\r\n".repeat(1000)), ok(USER)].concat(),
+            "ok",
+            1,
+        ),
+        call(
+            "100 Continue for ever",
+            |_, _| Answer::Endless(raw(""), raw("HTTP/1.1 100 Continue\r\n\r\n")),
+            "unavailable",
+            again,
+        ),
+        get(
+            "103 Early Hints first",
+            [raw("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"), ok(USER)].concat(),
+            "ok",
+            1,
+        ),
+        get(
+            "101 Switching Protocols",
+            raw("HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"),
+            "invalid-response",
+            1,
+        ),
+        get("201", http("201 Created", "", USER), "invalid-response", 1),
+        get("204", raw("HTTP/1.1 204 No Content\r\n\r\n"), "invalid-response", 1),
+        get("206", http("206 Partial Content", "Content-Range: bytes 0-9/10\r\n", USER), "invalid-response", 1),
+        get("304", raw("HTTP/1.1 304 Not Modified\r\n\r\n"), "invalid-response", 1),
+        get("status 999", http("999 What", "", USER), "unavailable", 1),
+        get(
+            "gzip that nobody asked for",
+            http("200 OK", "Content-Encoding: gzip\r\n", "\u{1f}\u{8b}"),
+            "invalid-response",
+            1,
+        ),
+        // What stands between us and the service.
+        get(
+            "a captive portal",
+            http("200 OK", "Content-Type: text/html\r\n", "<html>Please sign in</html>"),
+            "invalid-response",
+            1,
+        ),
+        get("a portal with 511", http("511 Network Authentication Required", "", "<html>"), "unavailable", 1),
+        get("redirect to another host", redirect("302 Found", "https://evil.example/"), "invalid-response", 1),
+        get(
+            "redirect to another scheme",
+            redirect("301 Moved Permanently", "http://127.0.0.1/"),
+            "invalid-response",
+            1,
+        ),
+        get("redirect that keeps the method", redirect("307 Temporary Redirect", "/v2/"), "invalid-response", 1),
+        get("redirect to nowhere", http("308 Permanent Redirect", "", ""), "invalid-response", 1),
+        get("redirect to nonsense", redirect("303 See Other", "\u{1}://[::"), "unavailable", again),
+        // Tokens.
+        get(
+            "401 for ever",
+            http("401 Unauthorized", "", r#"{"code":16,"message":"no","details":[]}"#),
+            "unauthenticated",
+            3,
+        ),
+        call(
+            "401 and 200 in turn",
+            |n, _| Answer::Bytes(if n % 2 == 0 { http("401 Unauthorized", "", "{}") } else { ok(USER) }),
+            "ok",
+            3,
+        ),
+        token("a token that lives 0 s", ok(&TOKEN.replace("900", "0")), "ok", 2),
+        token("a token that lives -1 s", ok(&TOKEN.replace("900", "-1")), "ok", 2),
+        token("a token that lives for ever", ok(&TOKEN.replace("900", "1e99")), "ok", 2),
+        token("a token without a life", ok(&TOKEN.replace(r#","expires_in":900"#, "")), "ok", 2),
+        token("a token with a line break", ok(&TOKEN.replace("canary-token", r"a\r\nX: y")), "invalid-response", 1),
+        token("a token that is a number", ok(&TOKEN.replace(r#""canary-token""#, "7")), "invalid-response", 1),
+        token("no token", ok("{}"), "invalid-response", 1),
+        token("a token of another type", ok(&TOKEN.replace("Bearer", "MAC")), "invalid-response", 1),
+        token("a token from a redirect", redirect("302 Found", "https://evil.example/token"), "invalid-response", 1),
+        token("an endless failure", http("503 Service Unavailable", "", ""), "unavailable", ATTEMPTS),
+        // Rate limits.
+        get("429 without Retry-After", http("429 Too Many Requests", "", "{}"), "rate-limited", again),
+        get("429, Retry-After: 0", retry_after("0"), "rate-limited", again),
+        get("429, Retry-After: 1", retry_after("1"), "rate-limited", again),
+        get("429, Retry-After: 100000", retry_after("100000"), "rate-limited", 1),
+        get("429, Retry-After beyond all bounds", retry_after("99999999999999999999999"), "rate-limited", 1),
+        get("429, Retry-After: -1", retry_after("-1"), "rate-limited", again),
+        get("429, Retry-After: soon", retry_after("soon"), "rate-limited", again),
+        get("429, Retry-After a date to come", retry_after("Mon, 01 Jan 2024 00:00:00 GMT"), "rate-limited", 1),
+        get("429, Retry-After a date gone by", retry_after("Mon, 01 Jan 2018 00:00:00 GMT"), "rate-limited", again),
+        // Pages.
+        list(
+            "a page token that repeats at once",
+            |_, _| r#"{"results":[],"next_page_token":"x"}"#.into(),
+            "invalid-response",
+            2,
+        ),
+        list(
+            "a page token that repeats after a hundred pages",
+            |n, _| format!(r#"{{"next_page_token":"{}"}}"#, n % 100),
+            "invalid-response",
+            101,
+        ),
+        list("pages for ever", |n, _| format!(r#"{{"next_page_token":"{n}"}}"#), "unavailable", 25_000),
+        list(
+            "a page of 1,001 users",
+            |_, _| format!(r#"{{"results":[{}]}}"#, vec![USER; 1001].join(",")),
+            "invalid-response",
+            1,
+        ),
+        list("users under another key", |_, _| format!(r#"{{"users":[{USER}]}}"#), "invalid-response", 1),
+        list("a list that is an array", |_, _| format!("[{USER}]"), "invalid-response", 1),
+        list(
+            "a list within 10,000 arrays",
+            |_, _| format!(r#"{{"results":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000)),
+            "invalid-response",
+            1,
+        ),
+        list(
+            "an unknown field of 10,000 objects",
+            |_, _| format!(r#"{{"x":{}1{}}}"#, r#"{"x":"#.repeat(10_000), "}".repeat(10_000)),
+            "invalid-response",
+            1,
+        ),
+        // JSON.
+        get("no body", ok(""), "invalid-response", 1),
+        get("null", ok("null"), "invalid-response", 1),
+        get("a byte-order mark", ok(&format!("\u{feff}{USER}")), "invalid-response", 1),
+        get("two objects", ok(&format!("{USER}{USER}")), "invalid-response", 1),
+        get("one key twice", ok(r#"{"id":"A","id":"A","state":"ACTIVE"}"#), "invalid-response", 1),
+        get(
+            "invalid UTF-8",
+            [raw("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{\"id\":\""), vec![0xff, b'"', b'}']].concat(),
+            "invalid-response",
+            1,
+        ),
+        get(
+            "UTF-16",
+            [raw("HTTP/1.1 200 OK\r\n\r\n"), USER.encode_utf16().flat_map(u16::to_le_bytes).collect()].concat(),
+            "invalid-response",
+            1,
+        ),
+        get("a lone surrogate", ok(r#"{"id":"\ud800"}"#), "invalid-response", 1),
+        get("another user", ok(&USER.replace(r#""A","email""#, r#""B","email""#)), "invalid-response", 1),
+        get("nulls and unknown fields", ok(r#"{"id":"A","email":null,"state":null,"x":{"y":[1]}}"#), "ok", 1),
+        get("a state that nobody knows", ok(r#"{"id":"A","state":"FROZEN"}"#), "ok", 1),
+    ];
+    let page = move |n: usize| {
+        let (ids, next) = [
+            (&["A", "B", "C"][..], ",\"next_page_token\":\"1\""),
+            (&["B", "C"], ",\"next_page_token\":\"2\""),
+            (&["C", "D"], ""),
+        ][n];
+        format!(r#"{{"results":[{}]{next}}}"#, users(ids))
+    };
+    rows.push(list("pages that shrink and overlap", move |n, _| page(n), "ok", 3));
+    rows
+}
+
+/// Serves a row, and counts the requests.
+async fn serve(row: Arc<Row>, count: Arc<AtomicUsize>) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let base_url = format!("http://{}", listener.local_addr().unwrap());
+    let of_kind = Arc::new(AtomicUsize::new(0));
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let (row, count, of_kind) = (row.clone(), count.clone(), of_kind.clone());
+            // A client that turns away is no fault of the server's.
+            tokio::spawn(async move { answer(stream, &row, &count, &of_kind).await.ok() });
+        }
+    });
+    base_url
+}
+
+async fn answer(mut stream: TcpStream, row: &Row, count: &AtomicUsize, of_kind: &AtomicUsize) -> std::io::Result<()> {
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await?);
+        }
+        let head = String::from_utf8_lossy(&head).into_owned();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
+        stream.read_exact(&mut vec![0; length]).await?;
+        count.fetch_add(1, Ordering::Relaxed);
+        let is_token = head.lines().next().unwrap_or_default().contains("/token ");
+        if is_token != (row.at == At::Token) {
+            stream.write_all(&ok(if is_token { TOKEN } else { USER })).await?;
+            continue;
+        }
+        match (row.script)(of_kind.fetch_add(1, Ordering::Relaxed), &head) {
+            Answer::Bytes(bytes) => {
+                stream.write_all(&bytes).await?;
+                return stream.shutdown().await;
+            }
+            Answer::Silence(bytes) => {
+                stream.write_all(&bytes).await?;
+                std::future::pending::<()>().await;
+            }
+            Answer::Drip(bytes, pause) => {
+                for byte in bytes {
+                    stream.write_all(&[byte]).await?;
+                    tokio::time::sleep(pause).await;
+                }
+            }
+            Answer::Endless(first, then) => {
+                stream.write_all(&first).await?;
+                loop {
+                    stream.write_all(&then).await?;
+                }
+            }
+            Answer::Reset => return stream.set_zero_linger(),
+        }
+    }
+}
+
+/// Runs a row and says what is wrong with the outcome.
+async fn run(row: Row) -> Result<(), String> {
+    let row = Arc::new(row);
+    let count = Arc::new(AtomicUsize::new(0));
+    let values = Values::default();
+    for (name, value) in [
+        ("base-url", serve(row.clone(), count.clone()).await.as_str()),
+        ("account-id", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("client-id", "canary-client"),
+        ("client-secret", "canary-secret"),
+        ("timeout", "1"),
+        ("deadline", "4"),
+        ("max-attempts", &ATTEMPTS.to_string()),
+    ] {
+        values.set(name, value);
+    }
+    let connector = HOST.connector(Options { deadline: Duration::from_secs(60), ..options(&values) }).unwrap();
+    let began = Instant::now();
+    let result = match row.action {
+        Action::Get => connector.get_user(id("A")).await.map(|user| format!("{user:?}")),
+        Action::List => connector.list_users(ALL).await.map(|list| format!("{list:?}")),
+    };
+    let took = began.elapsed();
+    let (outcome, text) = match &result {
+        Ok(text) => ("ok", text.clone()),
+        Err(Error::Action(error)) => (error.code(), format!("{error:?}")),
+        Err(error) => ("HOST", format!("{error:?}")),
+    };
+    let requests = count.load(Ordering::Relaxed);
+    let problem = if outcome != row.expected {
+        format!("{outcome} instead of {}: {text}", row.expected)
+    } else if requests > row.requests {
+        format!("{requests} requests instead of at most {}", row.requests)
+    } else if took > Duration::from_secs(20) {
+        format!("it took {took:?}")
+    } else if text.contains("canary") {
+        format!("a secret shows: {text}")
+    } else {
+        return Ok(());
+    };
+    Err(format!("{}: {problem}", row.name))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_misbehaviour_ends_as_it_must() {
+    let rows = rows();
+    let names: std::collections::HashSet<&str> = rows.iter().map(|row| row.name).collect();
+    assert!(names.len() == rows.len() && names.len() >= 50, "{} rows", rows.len());
+    // Some wait for a second or more: side by side, but not so many that they wait for each other.
+    let permits = Arc::new(tokio::sync::Semaphore::new(16));
+    let mut running = tokio::task::JoinSet::new();
+    for row in rows {
+        let permits = permits.clone();
+        running.spawn(async move {
+            let _permit = permits.acquire_owned().await.unwrap();
+            run(row).await
+        });
+    }
+    let problems: Vec<String> = running.join_all().await.into_iter().filter_map(Result::err).collect();
+    assert!(problems.is_empty(), "{problems:#?}");
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_before_the_request_was_read_is_judged() {
+    // The server refuses at once and never reads the body of the token request.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let values = Values::default();
+    for (name, value) in [
+        ("base-url", format!("http://{}", listener.local_addr().unwrap()).as_str()),
+        ("account-id", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
+        ("client-id", "canary-client"),
+        ("client-secret", "canary-secret"),
+        ("max-attempts", "1"),
+    ] {
+        values.set(name, value);
+    }
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let body = r#"{"error":"invalid_client","error_description":"at once"}"#;
+            // One byte of the request was seen, which is enough for some.
+            stream.read_u8().await.unwrap();
+            stream.write_all(&http("401 Unauthorized", "Connection: close\r\n", body)).await.unwrap();
+            stream.shutdown().await.unwrap();
+            tokio::time::sleep(Duration::from_secs(5)).await;
+        }
+    });
+    let connector = HOST.connector(options(&values)).unwrap();
+    let error = crate::rig::action_error(connector.get_user(id("A")).await);
+    assert_eq!(error.code(), "unauthenticated", "{error:?}");
+}
