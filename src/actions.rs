@@ -10,7 +10,7 @@ use crate::bindings::Component;
 use crate::bindings::exports::onepassword::users::actions::Guest;
 use crate::bindings::exports::onepassword::users::types as wit;
 use crate::driver::run;
-use crate::runtime::session;
+use crate::session::session;
 
 impl Guest for Component {
     fn list_users(query: wit::ListQuery) -> Result<wit::UserList, wit::Error> {

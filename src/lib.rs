@@ -18,3 +18,5 @@ mod driver;
 mod http;
 #[cfg(target_family = "wasm")]
 mod runtime;
+#[cfg(target_family = "wasm")]
+mod session;

@@ -1,11 +1,8 @@
 //! The few lines of runtime that a component without the standard library needs.
 
-#![allow(unsafe_code, reason = "allocation for the host, and a static in a single-threaded instance")]
+#![allow(unsafe_code, reason = "allocation for the host")]
 
 use alloc::alloc::{Layout, alloc, realloc};
-use core::cell::OnceCell;
-
-use onepassword_users_core::Session;
 
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
@@ -43,13 +40,4 @@ unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, n
         core::arch::wasm32::unreachable()
     }
     memory
-}
-
-/// What this instance keeps between calls.
-pub(crate) fn session() -> &'static Session {
-    struct SingleThreaded(OnceCell<Session>);
-    // SAFETY: an instance of a component has one thread, and calls to it do not overlap.
-    unsafe impl Sync for SingleThreaded {}
-    static SESSION: SingleThreaded = SingleThreaded(OnceCell::new());
-    SESSION.0.get_or_init(Session::new)
 }

@@ -1,5 +1,6 @@
 //! Outbound HTTP for the component: one pooled client, to the configured host alone.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -30,6 +31,9 @@ pub struct Network {
     pub proxy: Proxy,
     /// A file of CA certificates in PEM, which are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
+    /// Reach private, link-local and other addresses that are not on the public Internet. Off, so that a `base-url` cannot
+    /// lead into the platform's own network. Through a proxy it is the proxy that decides.
+    pub allow_private: bool,
     /// Accept any TLS certificate. Whoever is on the way can then read the credentials: for tests alone.
     pub insecure: bool,
 }
@@ -87,10 +91,7 @@ impl Outbound {
 
 impl Clients {
     fn client(&self, uri: &http::Uri) -> Result<reqwest::Client, String> {
-        let is_loopback = match uri.host().map(|host| host.trim_matches(['[', ']'])) {
-            Some(host) => host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback()),
-            None => false,
-        };
+        let is_loopback = uri.host() == Some("localhost") || address(uri).is_some_and(|ip| ip.is_loopback());
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
         if is_loopback {
             self.loopback.get_or_init(|| self.build(true, is_plain)).clone()
@@ -107,6 +108,9 @@ impl Clients {
             .retry(reqwest::retry::never())
             .referer(false)
             .tls_danger_accept_invalid_certs(self.network.insecure);
+        if !is_loopback && !self.network.allow_private && !self.network.has_proxy() {
+            client = client.dns_resolver(Arc::new(PublicOnly));
+        }
         if is_plain {
             client = client.tls_certs_only([]);
         } else {
@@ -122,6 +126,84 @@ impl Clients {
     }
 }
 
+impl Network {
+    /// Whether an address that stands in the URI itself may be reached. A loopback address there is meant as such.
+    fn permits(&self, uri: &http::Uri) -> bool {
+        self.allow_private || address(uri).is_none_or(|ip| ip.is_loopback() || is_public(ip))
+    }
+
+    fn has_proxy(&self) -> bool {
+        let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
+        match self.proxy {
+            Proxy::None => false,
+            Proxy::Url(_) => true,
+            Proxy::Environment => {
+                variables.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
+            }
+        }
+    }
+}
+
+/// The address that stands in a URI in place of a name.
+fn address(uri: &http::Uri) -> Option<IpAddr> {
+    uri.host()?.trim_matches(['[', ']']).parse().ok()
+}
+
+/// Whether an address is on the public Internet (IANA's special-purpose registries, as far as they matter here).
+fn is_public(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => {
+            let [a, b, ..] = ip.octets();
+            !(ip.is_private()
+                || ip.is_loopback()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_broadcast()
+                || ip.is_multicast()
+                || a == 0
+                || a >= 240
+                || (a == 100 && (64..128).contains(&b))
+                || (a == 198 && (18..20).contains(&b)))
+        }
+        IpAddr::V6(ip) => match (ip.to_ipv4_mapped(), ip.segments()) {
+            (Some(ip), _) => is_public(ip.into()),
+            // Addresses of IPv4 behind a translator.
+            (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
+                is_public(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into())
+            }
+            (None, [first, ..]) => (0x2000..0x4000).contains(&first),
+        },
+    }
+}
+
+/// Resolves names to public addresses only, so that no name leads into a private network.
+struct PublicOnly;
+
+impl reqwest::dns::Resolve for PublicOnly {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            let public: Vec<_> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
+            if public.is_empty() && !found.is_empty() {
+                return Err(Box::new(Private) as Box<dyn std::error::Error + Send + Sync>);
+            }
+            Ok(Box::new(public.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+/// A name that leads to private addresses only.
+#[derive(Debug)]
+struct Private;
+
+impl std::fmt::Display for Private {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the name leads to a private address, which is not allowed")
+    }
+}
+
+impl std::error::Error for Private {}
+
 impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
@@ -130,7 +212,7 @@ impl WasiHttpHooks for Outbound {
         _: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        if !self.allows(request.uri()) {
+        if !self.allows(request.uri()) || !self.clients.network.permits(request.uri()) {
             tracing::warn!(host = request.uri().host(), "the component may not speak to this host");
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
@@ -176,6 +258,10 @@ fn fault(error: &reqwest::Error) -> HttpError {
         tracing::debug!(cause = text(), "the connection broke");
         return HttpError::ConnectionTerminated;
     }
+    if causes.iter().any(|cause| cause.is::<Private>()) {
+        tracing::warn!(cause = text(), "no connection");
+        return HttpError::DestinationIpProhibited;
+    }
     tracing::debug!(cause = text(), "no connection");
     match io {
         _ if causes.iter().any(|cause| cause.to_string() == "dns error") => {
@@ -219,5 +305,48 @@ fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Str
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
         _ => Err("it holds no certificate in PEM".into()),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end here")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn public_addresses_are_told_from_others() {
+        for ip in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"] {
+            assert!(is_public(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in [
+            "10.0.0.1",
+            "172.16.0.1",
+            "192.168.1.1",
+            "169.254.169.254",
+            "127.0.0.1",
+            "0.0.0.0",
+            "0.1.2.3",
+            "100.64.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "240.0.0.1",
+            "255.255.255.255",
+            "::1",
+            "::",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "::ffff:10.0.0.1",
+            "64:ff9b::a00:1",
+        ] {
+            assert!(!is_public(ip.parse().unwrap()), "{ip}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_leads_to_a_private_address_is_not_resolved() {
+        use reqwest::dns::Resolve;
+        let error = PublicOnly.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        assert!(error.is::<Private>(), "{error}");
     }
 }

@@ -62,12 +62,19 @@ impl settings::Host for State {
 
 impl secrets::Host for State {
     fn get(&mut self, name: String) -> Result<Option<String>, secrets::LookupError> {
+        let value = lookup(&*self.secrets, &name)?;
         tracing::debug!(name, "the component reads a secret");
-        lookup(&*self.secrets, &name)
+        Ok(value)
     }
 }
 
+/// The longest name of a value, in bytes. A longer one is not even logged.
+const MAX_NAME: usize = 64;
+
 fn lookup(source: &dyn Source, name: &str) -> Result<Option<String>, secrets::LookupError> {
+    if name.len() > MAX_NAME {
+        return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME} bytes")));
+    }
     match source.get(name) {
         Ok(value) => Ok(value.map(|value| value.to_string())),
         Err(SourceError::Denied(why)) => Err(secrets::LookupError::Denied(why)),

@@ -141,6 +141,9 @@ pub(crate) struct Global {
     /// CA certificates in PEM to trust beside the system's
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Reach the service at a private address
+    #[arg(long, global = true)]
+    pub(crate) allow_private: bool,
     /// Accept any TLS certificate: whoever is on the way can read the credentials
     #[arg(long, global = true)]
     pub(crate) insecure: bool,

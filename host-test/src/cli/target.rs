@@ -118,7 +118,12 @@ fn network(global: &Global) -> Result<Network, Failure> {
     let variable = from_environment("proxy")?;
     let proxy =
         proxy(global.proxy.as_deref(), variable.as_ref().map(|value| value.as_str())).map_err(Failure::settings)?;
-    Ok(Network { proxy, ca_file: global.ca_file.clone(), insecure: global.insecure })
+    Ok(Network {
+        proxy,
+        ca_file: global.ca_file.clone(),
+        allow_private: global.allow_private,
+        insecure: global.insecure,
+    })
 }
 
 /// `A is`, `A and B are`, `A, B and C are`.

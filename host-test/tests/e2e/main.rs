@@ -17,6 +17,7 @@ mod hostile;
 mod network;
 mod readme;
 mod rig;
+mod sandbox;
 mod simulator;
 mod terminal;
 mod tokens;

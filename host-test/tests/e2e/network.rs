@@ -124,7 +124,7 @@ async fn a_proxy_carries_the_requests_but_never_those_to_loopback() {
     let values = values(&simulator);
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
-    let network = Network { proxy: Proxy::Url(proxy_url), ca_file: Some(ca.path().into()), insecure: false };
+    let network = Network { proxy: Proxy::Url(proxy_url), ca_file: Some(ca.path().into()), ..Network::default() };
 
     assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "to loopback without the proxy");
     assert!(questions.try_recv().is_err());

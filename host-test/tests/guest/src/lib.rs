@@ -1,0 +1,129 @@
+//! A component that does what a guest must not do. The setting `behaviour` says what.
+
+#![cfg_attr(target_family = "wasm", no_std)]
+#![allow(unsafe_code, clippy::indexing_slicing, reason = "generated code lifts and lowers by pointers")]
+#![allow(missing_debug_implementations, unreachable_pub, reason = "generated code")]
+#![allow(clippy::allow_attributes_without_reason, reason = "generated code allows without reasons")]
+
+#[cfg(target_family = "wasm")]
+extern crate alloc;
+
+#[cfg(target_family = "wasm")]
+#[path = "../../../../src/runtime.rs"]
+mod runtime;
+
+#[cfg(target_family = "wasm")]
+mod guest {
+    use alloc::string::{String, ToString};
+    use alloc::vec::Vec;
+    use alloc::{format, vec};
+
+    use wasi::http::outgoing_handler;
+    use wasi::http::types::{Fields, OutgoingRequest, Scheme};
+    use wasi::io::streams::StreamError;
+
+    wit_bindgen::generate!({
+        world: "plugin",
+        path: "../../../wit",
+        generate_all,
+        with: {
+            "wasi:clocks/monotonic-clock@0.2.0": wasi::clocks::monotonic_clock,
+            "wasi:http/outgoing-handler@0.2.0": wasi::http::outgoing_handler,
+            "wasi:http/types@0.2.0": wasi::http::types,
+            "wasi:io/error@0.2.0": wasi::io::error,
+            "wasi:io/poll@0.2.0": wasi::io::poll,
+            "wasi:io/streams@0.2.0": wasi::io::streams,
+        },
+    });
+
+    use automation::connector::{secrets, settings};
+    use exports::onepassword::users::actions::Guest;
+    use exports::onepassword::users::types::{
+        ChangeOptions, Error, Failure, ListQuery, StateChange, User, UserList, UserRef,
+    };
+
+    struct Component;
+    export!(Component);
+
+    fn setting(name: &str) -> String {
+        settings::get(name).ok().flatten().unwrap_or_default()
+    }
+
+    /// A result is told as an error: the tests read its message.
+    fn tell<T>(message: String) -> Result<T, Error> {
+        Err(Error::Other(Failure { message, reply: None }))
+    }
+
+    impl Guest for Component {
+        fn list_users(_: ListQuery) -> Result<UserList, Error> {
+            match setting("behaviour").as_str() {
+                "spin" => {
+                    let mut n = 0_u64;
+                    loop {
+                        n = core::hint::black_box(n.wrapping_add(1));
+                    }
+                }
+                "eat memory" => {
+                    let mut eaten = Vec::new();
+                    loop {
+                        eaten.push(core::hint::black_box(vec![1_u8; 1024 * 1024]));
+                    }
+                }
+                "trap" => core::arch::wasm32::unreachable(),
+                "fetch" => tell(fetch(&setting("authority"), None)),
+                "set a header" => tell(fetch(&setting("authority"), Some(&setting("header")))),
+                "read for ever" => tell(fetch(&setting("authority"), None)),
+                "ask for ever" => loop {
+                    let _ = secrets::get(&"x".repeat(1024 * 1024));
+                },
+                "ask for a long name" => tell(format!("{:?}", secrets::get(&"x".repeat(1000)))),
+                other => tell(format!("nothing done: {other}")),
+            }
+        }
+
+        fn get_user(_: UserRef) -> Result<User, Error> {
+            tell(String::from("nothing done"))
+        }
+
+        fn suspend_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
+            tell(String::from("nothing done"))
+        }
+
+        fn reactivate_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
+            tell(String::from("nothing done"))
+        }
+    }
+
+    /// Sends a GET and reads the whole answer, however long; tells what came of it.
+    fn fetch(authority: &str, header: Option<&str>) -> String {
+        let headers = Fields::new();
+        if let Some(header) = header
+            && let Err(error) = headers.append(&header.to_string(), &b"hostile".to_vec())
+        {
+            return format!("{error:?}");
+        }
+        let request = OutgoingRequest::new(headers);
+        let _ = request.set_scheme(Some(&Scheme::Http));
+        let _ = request.set_authority(Some(authority));
+        let _ = request.set_path_with_query(Some("/"));
+        let response = match outgoing_handler::handle(request, None) {
+            Ok(response) => response,
+            Err(error) => return format!("{error:?}"),
+        };
+        response.subscribe().block();
+        let response = match response.get() {
+            Some(Ok(Ok(response))) => response,
+            other => return format!("{:?}", other.map(|result| result.map(|result| result.err()))),
+        };
+        let Ok(body) = response.consume() else { return String::from("no body") };
+        let Ok(stream) = body.stream() else { return String::from("no stream") };
+        let mut length = 0;
+        loop {
+            match stream.blocking_read(65536) {
+                Ok(bytes) => length += bytes.len(),
+                Err(StreamError::Closed) => return format!("{} and {length} bytes", response.status()),
+                Err(StreamError::LastOperationFailed(_)) => return format!("broken after {length} bytes"),
+            }
+        }
+    }
+}
