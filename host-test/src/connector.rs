@@ -10,9 +10,9 @@ use wasmtime::Store;
 use crate::bindings::Plugin;
 use crate::error::Error;
 use crate::host::Host;
-use crate::outbound::{Network, Outbound};
+use crate::outbound::{Network, Outbound, Trail};
 use crate::state::State;
-use crate::types::{self, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
+use crate::types::{self, Change, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
 use crate::values::Source;
 
 /// An instance that has grown beyond this is not kept: a guest's memory never shrinks. In bytes.
@@ -84,7 +84,7 @@ impl Connector {
     /// [`Error::Action`] says why the action did not succeed, [`Error::Trap`] and [`Error::Deadline`] that the component
     /// did not come to an end by itself. The same holds for every call.
     pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
-        self.call("list-users", async |Instance { store, plugin }| {
+        self.call("list-users", None, async |Instance { store, plugin }| {
             plugin.onepassword_users_actions().call_list_users(store, &query).await
         })
         .await
@@ -123,7 +123,7 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn get_user(&self, user: UserRef) -> Result<User, Error> {
-        self.call("get-user", async |Instance { store, plugin }| {
+        self.call("get-user", Some(&user), async |Instance { store, plugin }| {
             plugin.onepassword_users_actions().call_get_user(store, &user).await
         })
         .await
@@ -135,7 +135,7 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn suspend_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
-        self.call("suspend-user", async |Instance { store, plugin }| {
+        self.call("suspend-user", Some(&user), async |Instance { store, plugin }| {
             plugin.onepassword_users_actions().call_suspend_user(store, &user, options).await
         })
         .await
@@ -147,7 +147,7 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn reactivate_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
-        self.call("reactivate-user", async |Instance { store, plugin }| {
+        self.call("reactivate-user", Some(&user), async |Instance { store, plugin }| {
             plugin.onepassword_users_actions().call_reactivate_user(store, &user, options).await
         })
         .await
@@ -155,9 +155,10 @@ impl Connector {
 
     /// Calls the warm instance, or a new one. It is taken out for the call: one that traps, is ended, or whose caller
     /// gives up half-way does not come back.
-    async fn call<T>(
+    async fn call<T: Outcome>(
         &self,
         action: &'static str,
+        user: Option<&UserRef>,
         call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Error>>,
     ) -> Result<T, Error> {
         let mut warm = self.warm.lock().await;
@@ -176,12 +177,29 @@ impl Connector {
                 result.map_err(Error::Action)
             }
         };
-        let milliseconds = began.elapsed().as_millis();
-        match &result {
-            Ok(_) => tracing::info!(action, milliseconds, "done"),
-            Err(error) => tracing::info!(action, milliseconds, error = error.code(), "failed"),
-        }
+        self.log(action, user, &result, began.elapsed());
         result
+    }
+
+    /// One event for each action: enough for an audit trail, and nothing more.
+    fn log<T: Outcome>(&self, action: &str, user: Option<&UserRef>, result: &Result<T, Error>, took: Duration) {
+        let user = user.map(|(UserRef::Id(user) | UserRef::Email(user))| user.chars().take(256).collect::<String>());
+        let (outcome, user_id) = match result {
+            Ok(value) => (value.outcome(), value.user_id()),
+            Err(error) => (error.code(), None),
+        };
+        let Trail { requests, request_ids } = self.outbound.take_trail();
+        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(
+            action,
+            user,
+            user_id,
+            outcome,
+            requests,
+            milliseconds,
+            request_ids = request_ids.join(" "),
+            "action"
+        );
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
@@ -197,6 +215,47 @@ impl Connector {
             Ok(plugin) => Ok(Instance { store, plugin }),
             Err(error) => Err(Error::Load(format!("{error:#}"))),
         }
+    }
+}
+
+/// What the log tells of a success.
+trait Outcome {
+    fn outcome(&self) -> &'static str;
+    fn user_id(&self) -> Option<&str>;
+}
+
+impl Outcome for UserList {
+    fn outcome(&self) -> &'static str {
+        "listed"
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Outcome for User {
+    fn outcome(&self) -> &'static str {
+        "found"
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        Some(&self.id)
+    }
+}
+
+impl Outcome for StateChange {
+    fn outcome(&self) -> &'static str {
+        match self.change {
+            Change::Changed => "changed",
+            Change::Already => "already",
+            Change::WouldChange => "would-change",
+            Change::NotChecked => "not-checked",
+        }
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        Some(&self.user.id)
     }
 }
 

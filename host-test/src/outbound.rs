@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use http::uri::Scheme;
 use http_body_util::BodyExt;
@@ -43,6 +43,15 @@ pub struct Network {
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
     clients: Arc<Clients>,
+    trail: Arc<Mutex<Trail>>,
+}
+
+/// What one call sent, for the log.
+#[derive(Default)]
+pub(crate) struct Trail {
+    pub(crate) requests: u32,
+    /// Those that the service gives its answers, if it does: the latest few.
+    pub(crate) request_ids: Vec<String>,
 }
 
 /// A client for the service, and one for loopback addresses, made when they are first needed: loading the system's root
@@ -72,7 +81,12 @@ impl Outbound {
             Proxy::None | Proxy::Environment => None,
         };
         let clients = Clients { network, certificates, proxy, service: OnceLock::new(), loopback: OnceLock::new() };
-        Ok(Self { settings, clients: Arc::new(clients) })
+        Ok(Self { settings, clients: Arc::new(clients), trail: Arc::default() })
+    }
+
+    /// What was sent since the last call of this.
+    pub(crate) fn take_trail(&self) -> Trail {
+        std::mem::take(&mut self.trail.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether the component may speak to this origin: only to the one of the setting `base-url`.
@@ -123,6 +137,19 @@ impl Clients {
             (_, None) => {}
         }
         client.build().map_err(|error| chain(&error))
+    }
+}
+
+impl Trail {
+    /// Keeps the id that the service gave its answer. Whatever it holds, it stays one short word.
+    fn remember(&mut self, headers: &http::HeaderMap) {
+        let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
+        if let Some(id) = id.filter(|id| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+            if self.request_ids.len() == 8 {
+                self.request_ids.remove(0);
+            }
+            self.request_ids.push(id.to_owned());
+        }
     }
 }
 
@@ -216,10 +243,14 @@ impl WasiHttpHooks for Outbound {
             tracing::warn!(host = request.uri().host(), "the component may not speak to this host");
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
-        let clients = self.clients.clone();
+        let (clients, trail) = (self.clients.clone(), self.trail.clone());
         Box::new(async move {
             let client = clients.client(request.uri()).map_err(|problem| HttpError::InternalError(Some(problem)))?;
-            exchange(&client, request).await
+            let lock = || trail.lock().unwrap_or_else(PoisonError::into_inner);
+            lock().requests += 1;
+            let answer = exchange(&client, request).await?;
+            lock().remember(answer.0.headers());
+            Ok(answer)
         })
     }
 }

@@ -495,7 +495,7 @@ async fn run(row: Row) -> Result<(), String> {
 async fn every_misbehaviour_ends_as_it_must() {
     let rows = rows();
     let names: std::collections::HashSet<&str> = rows.iter().map(|row| row.name).collect();
-    assert!(names.len() == rows.len() && names.len() >= 50, "{} rows", rows.len());
+    assert!(names.len() == rows.len() && names.len() >= 90, "{} rows", rows.len());
     // Some wait for a second or more: side by side, but not so many that they wait for each other.
     let permits = Arc::new(tokio::sync::Semaphore::new(16));
     let mut running = tokio::task::JoinSet::new();

@@ -18,6 +18,7 @@ mod network;
 mod readme;
 mod rig;
 mod sandbox;
+mod secrets;
 mod simulator;
 mod terminal;
 mod tokens;

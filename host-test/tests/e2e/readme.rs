@@ -27,3 +27,19 @@ fn the_readme_shows_real_output() {
     }
     assert_eq!(shown, 2);
 }
+
+/// Every row of "What happens when…" names a test that is there.
+#[test]
+fn the_readme_names_real_tests() {
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme.split_once("## What happens when…").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let names: Vec<&str> = table.lines().filter_map(|line| line.strip_suffix("` |")?.rsplit('`').next()).collect();
+    assert!(names.len() > 15, "{names:?}");
+    let folders = ["tests/e2e", "../core/tests"].map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let sources: String = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+}

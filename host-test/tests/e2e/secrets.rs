@@ -1,0 +1,105 @@
+//! Canary credentials, and a look at everything that comes out while they are used: results, errors, and logs of all crates at
+//! their most talkative.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use onepassword_users_host::simulator::{Fault, Operation};
+use onepassword_users_host::types::ListQuery;
+
+use crate::rig::{ALL, NORMAL, Rig, email, id};
+
+/// Everything that was logged, by `tracing` on a thread that asks for it and by `log` anywhere.
+#[derive(Clone, Default)]
+struct Logged(Arc<Mutex<Vec<u8>>>);
+
+static LOGGED: LazyLock<Logged> = LazyLock::new(Logged::default);
+
+impl Write for Logged {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl log::Log for Logged {
+    fn enabled(&self, _: &log::Metadata<'_>) -> bool {
+        true
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let _ = writeln!(self.clone(), "{} {}", record.target(), record.args());
+    }
+
+    fn flush(&self) {}
+}
+
+#[tokio::test]
+async fn no_secret_comes_out_anywhere() {
+    log::set_logger(&*LOGGED).unwrap();
+    log::set_max_level(log::LevelFilter::Trace);
+    let subscriber = tracing_subscriber::fmt()
+        .with_ansi(false)
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(|| LOGGED.clone())
+        .finish();
+    let _default = tracing::subscriber::set_default(subscriber);
+
+    let rig = Rig::impatient().await;
+    let wendy = rig.id("wendy.appleseed@example.com");
+    let mut shown = format!("{:?} {:?}", rig.connector, *crate::rig::HOST);
+    let mut secrets = vec![rig.simulator.client_secret().to_owned(), rig.simulator.client_id().to_owned()];
+    let pair = format!("{}:{}", rig.simulator.client_id(), rig.simulator.client_secret());
+    secrets.push(STANDARD.encode(&pair));
+    secrets.push(URL_SAFE_NO_PAD.encode(&pair));
+    secrets.push(percent_encoding::utf8_percent_encode(&pair, percent_encoding::NON_ALPHANUMERIC).to_string());
+
+    // A service that repeats what it was sent, with every kind of outcome around it.
+    let echo = |secret: &str| format!(r#"{{"code":3,"message":"you sent {secret}","details":[]}}"#);
+    rig.simulator.inject(Operation::Token, Fault::reply(400, &echo(&secrets[2])));
+    rig.simulator.inject(Operation::Token, Fault::reply(401, &echo(&pair)));
+    rig.simulator.inject(Operation::Token, Fault::reply(503, &echo(&pair)));
+    rig.simulator.inject(Operation::Token, Fault::Close);
+    rig.simulator.inject(Operation::Token, Fault::reply(200, &echo(&pair)));
+    for _ in 0..5 {
+        write!(shown, "{:?}", rig.connector.list_users(ALL).await).unwrap();
+    }
+    write!(shown, "{:?}", rig.connector.list_users(ALL).await).unwrap();
+    write!(shown, "{:?}", rig.connector.suspend_user(id(&wendy), NORMAL()).await).unwrap();
+    write!(shown, "{:?}", rig.connector.reactivate_user(email("wendy.appleseed@example.com"), NORMAL()).await).unwrap();
+    let page = ListQuery { state: None, limit: Some(1), page_token: Some("altered".into()) };
+    write!(shown, "{:?}", rig.connector.list_users(page).await).unwrap();
+    let sent = rig.simulator.take_records();
+    let bearer = |record: &onepassword_users_host::simulator::Record| {
+        let (_, value) = record.headers.iter().find(|(name, _)| name == "authorization")?;
+        value.strip_prefix("Bearer ").map(str::to_owned)
+    };
+    let token = sent.iter().find_map(bearer).unwrap();
+    rig.simulator.inject(Operation::Get, Fault::reply(400, &echo(&token)));
+    rig.simulator.inject(Operation::Get, Fault::reply(200, &format!(r#"{{"{token}":1}}"#)));
+    rig.simulator.inject(Operation::Get, Fault::reply(500, &token));
+    for _ in 0..3 {
+        write!(shown, "{:?}", rig.connector.get_user(id(&wendy)).await).unwrap();
+    }
+    secrets.push(token);
+
+    let log = String::from_utf8_lossy(&LOGGED.0.lock().unwrap()).into_owned();
+    for expected in
+        ["action=\"suspend-user\"", "outcome=\"changed\"", &format!("user_id=\"{wendy}\""), "requests=", "hyper"]
+    {
+        assert!(log.contains(expected), "the log is not what it should be: no {expected} in {} bytes", log.len());
+    }
+    for secret in &secrets {
+        for (place, text) in [("a result", &shown), ("the log", &log)] {
+            let found = text.find(secret.as_str()).map(|at| text[at.saturating_sub(200)..at].to_owned());
+            assert_eq!(found, None, "{place} shows a secret after this");
+        }
+    }
+}
