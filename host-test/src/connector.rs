@@ -31,7 +31,8 @@ pub struct Options {
     pub secrets: Arc<dyn Source>,
     /// How connections are made.
     pub network: Network,
-    /// The longest that one call may take once its turn has come, waiting for the service included.
+    /// The longest that one call may take once its turn has come, waiting for the service included. The component ends by
+    /// itself after its own setting `deadline`, which should be the shorter one: then it can say what it knows.
     pub deadline: Duration,
 }
 

@@ -120,6 +120,22 @@ fn demo() {
 }
 
 #[test]
+fn a_demo_for_programs_is_marked_as_simulated() {
+    let output = run(&["demo", "--output", "json"], &[]);
+    let results: Vec<Value> =
+        serde_json::Deserializer::from_slice(&output.stdout).into_iter().map(Result::unwrap).collect();
+    assert_eq!(results.len(), 6);
+    assert!(results.iter().all(|result| result["simulated"] == true));
+}
+
+#[test]
+fn switches_of_the_network() {
+    let output = run(&["test", "--insecure", "--proxy", "none"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
+    assert_eq!(output.status.code(), Some(0));
+    assert!(String::from_utf8(output.stderr).unwrap().starts_with("warning: TLS certificates are not verified"));
+}
+
+#[test]
 fn wrong_usage() {
     for (name, arguments) in [
         ("nothing", &[][..]),

@@ -38,12 +38,14 @@ enum Action {
     List,
 }
 
+/// Given the number of the request of this kind (from 0) and its head.
+type Script = Box<dyn Fn(usize, &str) -> Answer + Send + Sync>;
+
 struct Row {
     name: &'static str,
     at: At,
     action: Action,
-    /// Given the number of the request of this kind (from 0) and its head.
-    script: Box<dyn Fn(usize, &str) -> Answer + Send + Sync>,
+    script: Script,
     /// `ok`, or the code of the error.
     expected: &'static str,
     /// The most requests that may arrive, tokens included.
@@ -68,7 +70,7 @@ fn raw(text: &str) -> Vec<u8> {
 
 /// A row about a call that always gets the same bytes, after which the connection is closed.
 fn get(name: &'static str, bytes: Vec<u8>, expected: &'static str, calls: usize) -> Row {
-    let script = Box::new(move |_, _: &str| Answer::Bytes(bytes.clone()));
+    let script: Script = Box::new(move |_, _| Answer::Bytes(bytes.clone()));
     Row { name, at: At::Call, action: Action::Get, script, expected, requests: 1 + calls }
 }
 
@@ -78,12 +80,12 @@ fn list(
     expected: &'static str,
     calls: usize,
 ) -> Row {
-    let script = Box::new(move |n, head: &str| Answer::Bytes(ok(&page(n, head))));
+    let script: Script = Box::new(move |n, head| Answer::Bytes(ok(&page(n, head))));
     Row { name, at: At::Call, action: Action::List, script, expected, requests: 1 + calls }
 }
 
 fn token(name: &'static str, bytes: Vec<u8>, expected: &'static str, requests: usize) -> Row {
-    let script = Box::new(move |_, _: &str| Answer::Bytes(bytes.clone()));
+    let script: Script = Box::new(move |_, _| Answer::Bytes(bytes.clone()));
     Row { name, at: At::Token, action: Action::Get, script, expected, requests }
 }
 
