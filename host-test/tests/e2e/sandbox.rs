@@ -33,8 +33,12 @@ struct Hostile {
 
 impl Hostile {
     fn new() -> Self {
+        Self::with_deadline(Duration::from_secs(1))
+    }
+
+    fn with_deadline(deadline: Duration) -> Self {
         let values = Values::default();
-        let connector = HOSTILE.connector(Options { deadline: Duration::from_secs(1), ..options(&values) }).unwrap();
+        let connector = HOSTILE.connector(Options { deadline, ..options(&values) }).unwrap();
         Self { connector, values }
     }
 
@@ -96,14 +100,14 @@ async fn an_endless_loop_is_ended_by_the_deadline() {
 #[tokio::test]
 async fn an_endless_loop_does_not_keep_others_waiting() {
     // One thread for both: the guest that spins has to give way.
-    let (hostile, rig) = (Hostile::new(), Rig::new().await);
+    let (hostile, rig) = (Hostile::with_deadline(Duration::from_secs(6)), Rig::new().await);
     let honest = async {
         let began = Instant::now();
         rig.connector.get_user(email("wendy.appleseed@example.com")).await.unwrap();
         began.elapsed()
     };
     let (spun, honest) = tokio::join!(hostile.act("spin"), honest);
-    assert!(spun.is_err() && honest < Duration::from_millis(900), "{honest:?}");
+    assert!(spun.is_err() && honest < Duration::from_secs(5), "{honest:?}");
 }
 
 #[tokio::test]
@@ -161,7 +165,7 @@ async fn only_the_configured_host_is_reached() {
 async fn private_addresses_are_not_reached_unless_allowed() {
     let simulator = onepassword_users_host::simulator::Simulator::start(Default::default()).await.unwrap();
     let values = values(&simulator);
-    values.set("timeout", "1");
+    values.set("timeout", "8");
     values.set("max-attempts", "1");
     for address in ["10.0.0.1", "192.168.0.1", "169.254.169.254", "[fd00::1]", "[fe80::1]", "0.0.0.0"] {
         values.set("base-url", &format!("https://{address}"));
@@ -169,7 +173,7 @@ async fn private_addresses_are_not_reached_unless_allowed() {
         let began = Instant::now();
         let Action::Misconfigured(error) = action_error(connector.list_users(ALL).await) else { panic!("{address}") };
         assert!(error.message.contains("does not allow"), "{}", error.message);
-        assert!(began.elapsed() < Duration::from_millis(900), "it was not even tried");
+        assert!(began.elapsed() < Duration::from_secs(6), "it was not even tried");
     }
     // 0.0.0.0 leads to this machine, where nobody listens: allowed, it is tried.
     let network = Network { allow_private: true, ..Network::default() };
