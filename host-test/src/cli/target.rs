@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use onepassword_users_host::simulator::{Config, Simulator};
 use onepassword_users_host::{Environment, Network, Options, Source, Value};
@@ -64,10 +65,7 @@ impl Target {
                 Environment::variable(set.first().unwrap_or(&"")),
             )));
         }
-        let values = Arc::new(values);
-        let options =
-            Options { settings: values.clone(), secrets: values, network: network(global)?, ..Options::default() };
-        Ok(Self { options, simulator: None })
+        Ok(Self { options: options(values, global)?, simulator: None })
     }
 
     /// A simulated account of its own. Settings that do not name an account count there, too.
@@ -90,10 +88,7 @@ impl Target {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
         }
-        let values = Arc::new(values);
-        let options =
-            Options { settings: values.clone(), secrets: values, network: network(global)?, ..Options::default() };
-        Ok(Self { options, simulator: Some(simulator) })
+        Ok(Self { options: options(values, global)?, simulator: Some(simulator) })
     }
 }
 
@@ -112,6 +107,14 @@ fn flags(global: &Global) -> BTreeMap<String, Value> {
     .into_iter()
     .filter_map(|(name, value)| Some((name.to_owned(), value.clone()?.into())))
     .collect()
+}
+
+/// The host's deadline comes some time after the component's own, which can say more.
+fn options(values: BTreeMap<String, Value>, global: &Global) -> Result<Options, Failure> {
+    let deadline = values.get("deadline").and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(300_u64);
+    let deadline = Duration::from_secs(deadline.min(3600) + 60);
+    let values = Arc::new(values);
+    Ok(Options { settings: values.clone(), secrets: values, network: network(global)?, deadline })
 }
 
 fn network(global: &Global) -> Result<Network, Failure> {

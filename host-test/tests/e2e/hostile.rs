@@ -379,6 +379,12 @@ fn rows() -> Vec<Row> {
         get("a lone surrogate", ok(r#"{"id":"\ud800"}"#), "invalid-response", 1),
         get("another user", ok(&USER.replace(r#""A","email""#, r#""B","email""#)), "invalid-response", 1),
         get("nulls and unknown fields", ok(r#"{"id":"A","email":null,"state":null,"x":{"y":[1]}}"#), "ok", 1),
+        get(
+            "an unknown field of 10,000 arrays",
+            ok(&format!(r#"{{"id":"A","state":"ACTIVE","x":{}{}}}"#, "[".repeat(10_000), "]".repeat(10_000))),
+            "ok",
+            1,
+        ),
         get("a state that nobody knows", ok(r#"{"id":"A","state":"FROZEN"}"#), "ok", 1),
     ];
     let page = move |n: usize| {
