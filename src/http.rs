@@ -34,7 +34,10 @@ pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
     }
     loop {
         match response.get() {
-            Some(Ok(Ok(incoming))) => return read(&incoming, request, timers),
+            Some(Ok(Ok(incoming))) => {
+                let timers = Timers { gap: after(request.timeout), ..timers };
+                return read(&incoming, request, timers);
+            }
             Some(Ok(Err(code))) => return Err(transport_error(code)),
             Some(Err(())) => return Err(error(TransportFault::Internal, "the answer was taken")),
             None => timers.wait_for(&response.subscribe())?,

@@ -5,6 +5,7 @@ use alloc::format;
 use crate::client::Client;
 use crate::error::Error;
 use crate::lookup;
+use crate::retry;
 use crate::service::Call;
 use crate::user::{Target, User, UserId, UserRef, UserState};
 
@@ -81,20 +82,35 @@ pub(crate) async fn change(
     Ok(StateChange { user, change })
 }
 
-/// Makes a change, and if its outcome is not clear, reads the truth back before anything is claimed or tried again.
+/// Makes a change, trying again what may pass. After an unclear outcome the truth is read back before anything is claimed
+/// or sent again, and from then on no failure denies that something may have changed: what was sent may still take effect.
 async fn make(client: &Client, call: &Call<'_>, id: &UserId, wanted: &UserState) -> Result<User, Error> {
+    let mut unclear: Option<Error> = None;
     let mut attempt = 1;
     loop {
+        // A token that cannot be had was asked for often enough.
+        if let Err(error) = client.token().await {
+            return Err(unclear.unwrap_or(error));
+        }
         let error = match lookup::call(client, call, id, Some(wanted)).await {
-            Err(error @ Error::Unavailable { may_have_changed: true, .. }) => error,
+            Err(error) if error.is_retryable() => error,
+            // A result, or a refusal, which is clear.
             result => return result,
         };
-        let may_go_on = client.pause(attempt, &error).await?;
-        match lookup::call(client, &Call::Get(id), id, None).await {
-            Ok(user) if user.state == *wanted => return Ok(user),
-            Ok(_) if may_go_on => attempt += 1,
-            // What was sent may still take effect.
-            _ => return Err(error),
+        let may_pass = error.status().is_none_or(retry::may_pass);
+        let may_go_on = may_pass && client.pause(attempt, &error).await?;
+        let is_unclear = error.may_have_changed();
+        let error = if is_unclear { error } else { unclear.unwrap_or(error) };
+        if is_unclear {
+            match lookup::call(client, &Call::Get(id), id, None).await {
+                Ok(user) if user.state == *wanted => return Ok(user),
+                Ok(_) if may_go_on => {}
+                _ => return Err(error),
+            }
+        } else if !may_go_on {
+            return Err(error);
         }
+        unclear = Some(error).filter(Error::may_have_changed);
+        attempt += 1;
     }
 }

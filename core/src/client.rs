@@ -77,7 +77,7 @@ impl Client {
     }
 
     /// The token to use.
-    async fn token(&self) -> Result<Secret, Error> {
+    pub(crate) async fn token(&self) -> Result<Secret, Error> {
         let identity = match &self.credentials {
             Credentials::AccessToken(token) => return Ok(token.clone()),
             Credentials::Client(identity) => identity,
@@ -107,8 +107,8 @@ impl Client {
         Ok(grant.token)
     }
 
-    /// Sends a request until there is an answer that will not get better by waiting. A change whose outcome is not clear
-    /// is not repeated here: the truth has to be looked at first.
+    /// Sends a request until there is an answer that will not get better by waiting. A change is not repeated here: the
+    /// truth may have to be looked at first.
     async fn send(&self, request: Request, secrets: &[&Secret], is_change: bool) -> Result<Response, Error> {
         let mut attempt = 1;
         loop {
@@ -124,7 +124,7 @@ impl Client {
                 Err(error) if error.fault.may_pass() => self.unanswered(error, is_change),
                 Err(error) => return Err(self.unanswered(error, is_change)),
             };
-            if error.may_have_changed() || !self.pause(attempt, &error).await? {
+            if is_change || !self.pause(attempt, &error).await? {
                 return Err(error);
             }
             attempt += 1;

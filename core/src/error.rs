@@ -8,6 +8,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::http::TransportError;
+use crate::lookup::MAX_NAMESAKES;
 use crate::reply::Reply;
 use crate::user::UserRef;
 
@@ -58,7 +59,7 @@ pub enum Error {
     AmbiguousUser {
         /// The address that was looked for.
         email: String,
-        /// Who bears it.
+        /// Who bears it: the first 100.
         ids: Vec<String>,
     },
     /// The last owner of an account cannot be suspended.
@@ -286,7 +287,8 @@ impl fmt::Display for Error {
                 write!(f, "the account has no user with the e-mail address {email:?}")
             }
             Self::AmbiguousUser { email, ids } => {
-                write!(f, "{} users bear the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
+                let least = if ids.len() < MAX_NAMESAKES { "" } else { "at least " };
+                write!(f, "{least}{} users bear the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
             }
             Self::LastOwner { reply } => write!(f, "the user is the last owner of the account ({reply})"),
             Self::ExternallyManaged { reply } => write!(f, "the user is an externally managed administrator ({reply})"),

@@ -43,30 +43,27 @@ pub(crate) async fn call(
     }
 }
 
-/// The most users with one address that an error names; to know of more would help nobody.
-const MAX_NAMESAKES: usize = 100;
+/// The most users with one address that are looked for: to know of more would help nobody.
+pub(crate) const MAX_NAMESAKES: usize = 100;
 
 /// Looks through the whole account, for two users may bear one address.
 async fn scan(client: &Client, email: &Email, user: &UserRef) -> Result<User, Error> {
-    let mut found: Vec<User> = Vec::new();
+    let (mut found, mut ids) = (None, Vec::<String>::new());
     let mut pages = Pages::new(client, None, None);
     let mut more = true;
-    while more {
+    while more && ids.len() < MAX_NAMESAKES {
         more = pages
             .next(usize::MAX, |user| {
                 // Pages shift when the account changes while it is read: one id met twice is one user.
-                if found.len() < MAX_NAMESAKES
-                    && email.matches(&user.email)
-                    && found.iter().all(|known| known.id != user.id)
-                {
-                    found.push(user);
+                if ids.len() < MAX_NAMESAKES && email.matches(&user.email) && !ids.contains(&user.id) {
+                    ids.push(user.id.clone());
+                    found.get_or_insert(user);
                 }
             })
             .await?;
     }
-    let ids: Vec<String> = found.iter().map(|user| user.id.clone()).collect();
-    match found.pop() {
-        Some(user) if found.is_empty() => Ok(user),
+    match found {
+        Some(user) if ids.len() == 1 => Ok(user),
         Some(_) => Err(Error::AmbiguousUser { email: email.as_str().into(), ids }),
         None => Err(Error::UserNotFound { user: user.clone(), reply: None }),
     }

@@ -9,6 +9,9 @@ use crate::http::Response;
 use crate::secret::Secret;
 use crate::text;
 
+/// How much of the body of a refusal is looked at, in bytes.
+const MAX_BODY: usize = 64 * 1024;
+
 /// What the service said, cleaned and cut, and without any secret that it sent back.
 ///
 /// Both forms of its errors are read: that of its gateway (`google.rpc.Status`: `code`, `message`, `details`) and that of
@@ -37,6 +40,8 @@ impl Reply {
 
 /// Code and message of a body, as they stand there. Of a body that is not JSON the text serves, unless it is a page.
 fn words(body: &[u8]) -> (Option<String>, String) {
+    // What is longer is no message, and would take many times its size in memory.
+    let body = body.get(..body.len().min(MAX_BODY)).unwrap_or_default();
     let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
         let text = core::str::from_utf8(body).unwrap_or_default().trim_start();
         return (None, if text.starts_with('<') { String::new() } else { text.into() });

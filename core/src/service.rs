@@ -21,6 +21,9 @@ use crate::user::{User, UserId, UserState};
 /// The longest body that is accepted, in bytes. A page of 1,000 users is some 300 kB.
 const MAX_BODY: usize = 4 * 1024 * 1024;
 
+/// The longest id that is believed to be one, in bytes. Known ones have 26.
+const MAX_ID: usize = 1024;
+
 /// The body of a token request (RFC 6749, section 4.4.2). The credentials go into the header; the service refuses them
 /// in the form. The permissions belong to the OAuth application, so that no `scope` is asked for.
 const TOKEN_FORM: &[u8] = b"grant_type=client_credentials";
@@ -182,6 +185,9 @@ impl TryFrom<WireUser> for User {
 
     fn try_from(wire: WireUser) -> Result<Self, String> {
         let id = wire.id.filter(|id| !id.is_empty()).ok_or("a user has no id")?;
+        if id.len() > MAX_ID {
+            return Err(format!("a user's id is longer than {MAX_ID} bytes"));
+        }
         let state = match wire.state.as_deref() {
             Some("ACTIVE") => UserState::Active,
             Some("SUSPENDED") => UserState::Suspended,

@@ -264,6 +264,11 @@ fn is_loopback(host: &str) -> Option<bool> {
     if let Ok(address) = host.parse::<Ipv4Addr>() {
         return Some(address.is_loopback());
     }
+    // `0x7f.1`, `2130706433` and their like are addresses to many URL parsers, and to some they are not: nobody means them.
+    let last = host.strip_suffix('.').unwrap_or(host).rsplit('.').next().unwrap_or_default();
+    if last.bytes().all(|b| b.is_ascii_digit()) || last.to_ascii_lowercase().starts_with("0x") {
+        return None;
+    }
     let is_label = |label: &str| {
         matches!(label.len(), 1..=63) && label.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'))
     };
@@ -397,7 +402,11 @@ mod tests {
             ("https://", "host"),
             ("http://api.1password.com", "https"),
             ("http://127.0.0.1.example.com", "https"),
-            ("http://2130706433", "https"),
+            ("http://2130706433", "host"),
+            ("https://2852039166", "host"),
+            ("https://0x7f.0x1", "host"),
+            ("https://10.1", "host"),
+            ("https://0", "host"),
             ("http://localhost.example", "https"),
             ("ftp://api.1password.com", "https"),
             ("://api.1password.com", "https"),

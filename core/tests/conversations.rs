@@ -454,6 +454,52 @@ fn a_change_that_was_surely_not_made_is_repeated_without_a_look() {
 }
 
 #[test]
+fn what_was_once_unclear_stays_so() {
+    // The first POST is lost and had no effect yet; what comes after it is clear, and proves nothing about the first.
+    type After = fn() -> Result<Response, TransportError>;
+    let after: [After; 3] = [|| status(429), || fault(TransportFault::Connect), || fault(TransportFault::Dns)];
+    for after in after {
+        let mut posts = 0;
+        let mut world = World::new(with_tokens(|request| {
+            if !request.path_and_query.ends_with(":suspend") {
+                return ok(&user("A", "ACTIVE"));
+            }
+            posts += 1;
+            if posts == 1 { status(502) } else { after() }
+        }));
+        let error = world.run(Session::new().suspend_user(id("A"), ChangeOptions::default())).unwrap_err();
+        assert!(error.may_have_changed(), "{error:?}");
+    }
+}
+
+#[test]
+fn a_change_is_sent_as_often_as_any_request_and_only_for_what_may_pass() {
+    for (first, expected) in
+        [(vec![429, 429, 429, 502], 4), (vec![502, 429, 502, 503], 4), (vec![511], 1), (vec![505], 1), (vec![501], 1)]
+    {
+        let (mut answers, mut posts) = (first.into_iter(), 0);
+        let mut world = World::new(with_tokens(|request| {
+            if !request.path_and_query.ends_with(":suspend") {
+                return ok(&user("A", "ACTIVE"));
+            }
+            posts += 1;
+            status(answers.next().unwrap_or(503))
+        }));
+        world.run(Session::new().suspend_user(id("A"), ChangeOptions::default())).unwrap_err();
+        drop(world);
+        assert_eq!(posts, expected);
+    }
+}
+
+#[test]
+fn an_id_of_megabytes_is_none() {
+    let long = "x".repeat(1025);
+    let mut world = World::new(with_tokens(|_| ok(&format!(r#"{{"results":[{{"id":"{long}","email":"a@b"}}]}}"#))));
+    let error = world.run(Session::new().get_user(UserRef::Email("a@b".into()))).unwrap_err();
+    assert!(matches!(error, Error::InvalidResponse { .. }), "{error}");
+}
+
+#[test]
 fn an_unclear_change_that_cannot_be_looked_at_stays_unclear() {
     let mut world = World::new(with_tokens(|request| {
         if request.path_and_query.ends_with(":suspend") { fault(TransportFault::Timeout) } else { status(403) }

@@ -197,6 +197,10 @@ struct Model {
     requests: u64,
     posts: u64,
     jumped: Duration,
+    /// Requests on their way, which arrive some time later.
+    late: Vec<Request>,
+    /// How many changes were sent, whether they arrived or not.
+    changes: u64,
     /// The same request, and how often it came in a row; and the longest such row.
     row: (String, u64),
     longest_row: u64,
@@ -207,9 +211,10 @@ struct Model {
 }
 
 /// What can go wrong with one exchange.
-const FAULTS: [&str; 18] = [
+const FAULTS: [&str; 19] = [
     "never arrives",
     "answer lost",
+    "arrives late",
     "time-out",
     "slow",
     "4xx",
@@ -264,6 +269,8 @@ impl Model {
             requests: 0,
             posts: 0,
             jumped: Duration::ZERO,
+            late: Vec::new(),
+            changes: 0,
             row: (String::new(), 0),
             longest_row: 0,
             sent: Vec::new(),
@@ -275,7 +282,7 @@ impl Model {
     fn begin(&mut self) {
         self.before.clone_from(&self.users);
         (self.faults, self.requests, self.posts, self.jumped) = (0, 0, 0, Duration::ZERO);
-        (self.row, self.longest_row) = ((String::new(), 0), 0);
+        (self.row, self.longest_row, self.changes) = ((String::new(), 0), 0, 0);
         self.sent.clear();
         self.log.clear();
     }
@@ -292,6 +299,12 @@ impl Model {
         self.longest_row = self.longest_row.max(self.row.1);
         let shown = format!("{request:?}");
         self.look_for_leaks(&shown, "a request's Debug form");
+        if request.method == Method::Post && !request.path_and_query.ends_with("/token") {
+            self.changes += 1;
+        }
+        if self.rng.bool() {
+            self.arrive(*now);
+        }
         if self.moves && self.rng.u32(0..4) == 0 {
             self.somebody_else_acts();
         }
@@ -332,6 +345,11 @@ impl Model {
             Some("answer lost") => {
                 self.act(request, *now);
                 failed(TransportFault::Broken)
+            }
+            Some("arrives late") => {
+                self.late.push(request.clone());
+                *now += patience - took;
+                failed(TransportFault::Timeout)
             }
             Some("time-out") => {
                 if self.rng.bool() {
@@ -429,6 +447,17 @@ impl Model {
                 Ok(response)
             }
             _ => Ok(self.act(request, *now)),
+        }
+    }
+
+    /// What was late is here now.
+    fn arrive(&mut self, now: Duration) {
+        for request in std::mem::take(&mut self.late) {
+            let (posts, sent) = (self.posts, self.sent.len());
+            self.act(&request, now);
+            // Nobody sees the answer.
+            self.sent.truncate(sent);
+            self.posts = posts;
         }
     }
 
@@ -550,6 +579,7 @@ impl Model {
         took: Duration,
         bounds: &Bounds,
     ) -> Result<(), String> {
+        self.arrive(Duration::ZERO);
         let shown = match result {
             Ok(given) => format!("{given:?}"),
             Err(error) => format!("{error:?} {error} {}", error.remedy()),
@@ -561,6 +591,8 @@ impl Model {
         let pages = (self.sent.len() + self.users.len() + self.before.len() + 2) as u64;
         let most = 4 * bounds.attempts * (pages + 2 * bounds.attempts);
         check(self.requests <= most, || format!("{} requests were sent, {most} are permitted", self.requests))?;
+        let changes = 2 * bounds.attempts;
+        check(self.changes <= changes, || format!("{} changes were sent, {changes} are permitted", self.changes))?;
         check(self.longest_row <= bounds.attempts, || format!("one request was tried {} times", self.longest_row))?;
         check(took <= bounds.deadline + self.jumped, || {
             format!("it took {took:?}, {:?} are permitted", bounds.deadline)
