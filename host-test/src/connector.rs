@@ -19,6 +19,8 @@ use crate::values::Source;
 const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
 /// The most users that [`Connector::list_all_users`] reads, lest a service page for ever.
 const MAX_ALL_USERS: usize = 2_000_000;
+/// The most text that these may have, in bytes.
+const MAX_ALL_TEXT: usize = 1024 * 1024 * 1024;
 /// How many users [`Connector::list_all_users`] reads with one call: the service's largest page.
 const PAGE_SIZE: u32 = 1000;
 
@@ -103,15 +105,25 @@ impl Connector {
         mut page_token: Option<String>,
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<User>, Error> {
+        let (mut calls, mut text) = (0, 0);
         let (mut users, mut ids, mut followed) = (Vec::new(), HashSet::new(), HashSet::new());
         loop {
             let list = self.list_users(ListQuery { state, limit: Some(PAGE_SIZE), page_token }).await?;
+            // Beyond that the service is not listing an account.
+            text += list
+                .users
+                .iter()
+                .map(|user| user.email.len() + user.display_name.len() + user.path.len())
+                .sum::<usize>();
+            calls += 1;
+            if calls > MAX_ALL_USERS / PAGE_SIZE as usize || text > MAX_ALL_TEXT {
+                return Err(Error::EndlessList);
+            }
             // Pages shift when the account changes while it is read.
             users.extend(list.users.into_iter().filter(|user| ids.insert(user.id.clone())));
             progress(users.len());
             match list.next_page_token {
                 None => return Ok(users),
-                Some(_) if users.len() >= MAX_ALL_USERS => return Err(Error::EndlessList),
                 Some(token) if followed.insert(token.clone()) => page_token = Some(token),
                 Some(_) => return Err(Error::EndlessList),
             }
@@ -163,44 +175,45 @@ impl Connector {
         call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Error>>,
     ) -> Result<T, Error> {
         let mut warm = self.warm.lock().await;
-        let began = Instant::now();
-        let mut instance = match warm.take() {
-            Some(instance) => instance,
-            None => self.instantiate().await?,
+        let abandoned = Abandoned { connector: self, action, user, began: Instant::now() };
+        self.outbound.take_trail();
+        let work = async {
+            let mut instance = match warm.take() {
+                Some(instance) => instance,
+                // A component may run code of its own here already.
+                None => self.instantiate().await?,
+            };
+            match call(&mut instance).await {
+                Ok(result) => Ok((instance, result)),
+                Err(trap) => Err(Error::Trap(trap.root_cause().to_string())),
+            }
         };
-        let result = match tokio::time::timeout(self.options.deadline, call(&mut instance)).await {
+        let result = match tokio::time::timeout(self.options.deadline, work).await {
             Err(_) => Err(Error::Deadline(self.options.deadline)),
-            Ok(Err(trap)) => Err(Error::Trap(trap.root_cause().to_string())),
-            Ok(Ok(result)) => {
+            Ok(Err(error)) => Err(error),
+            Ok(Ok((instance, result))) => {
                 if instance.store.data().limits.used <= MAX_WARM_MEMORY {
                     *warm = Some(instance);
                 }
                 result.map_err(Error::Action)
             }
         };
-        self.log(action, user, &result, began.elapsed());
+        let (outcome, user_id) = match &result {
+            Ok(value) => (value.outcome(), value.user_id()),
+            Err(error) => (error.code(), None),
+        };
+        self.log(action, user, outcome, user_id, abandoned.began.elapsed());
+        std::mem::forget(abandoned);
         result
     }
 
     /// One event for each action: enough for an audit trail, and nothing more.
-    fn log<T: Outcome>(&self, action: &str, user: Option<&UserRef>, result: &Result<T, Error>, took: Duration) {
+    fn log(&self, action: &str, user: Option<&UserRef>, outcome: &str, user_id: Option<&str>, took: Duration) {
         let user = user.map(|(UserRef::Id(user) | UserRef::Email(user))| user.chars().take(256).collect::<String>());
-        let (outcome, user_id) = match result {
-            Ok(value) => (value.outcome(), value.user_id()),
-            Err(error) => (error.code(), None),
-        };
-        let Trail { requests, request_ids } = self.outbound.take_trail();
+        let Trail { requests, request_ids, .. } = self.outbound.take_trail();
         let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
-            action,
-            user,
-            user_id,
-            outcome,
-            requests,
-            milliseconds,
-            request_ids = request_ids.join(" "),
-            "action"
-        );
+        let request_ids = request_ids.join(" ");
+        tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
@@ -216,6 +229,20 @@ impl Connector {
             Ok(plugin) => Ok(Instance { store, plugin }),
             Err(error) => Err(Error::Load(format!("{error:#}"))),
         }
+    }
+}
+
+/// Logs an action whose caller gave up half-way: it may have sent something all the same.
+struct Abandoned<'a> {
+    connector: &'a Connector,
+    action: &'static str,
+    user: Option<&'a UserRef>,
+    began: Instant,
+}
+
+impl Drop for Abandoned<'_> {
+    fn drop(&mut self) {
+        self.connector.log(self.action, self.user, "abandoned", None, self.began.elapsed());
     }
 }
 

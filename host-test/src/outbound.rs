@@ -2,15 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use http::uri::Scheme;
-use http_body_util::BodyExt;
+use http_body_util::{BodyExt, Limited};
 use onepassword_users_core::BaseUrl;
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::error::Error;
 use crate::values::Source;
+
+/// The longest body of a request, in bytes: it is collected before it is sent.
+const MAX_REQUEST_BODY: usize = 64 * 1024;
 
 /// Which proxy carries the requests. A loopback address is always reached directly.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,7 +35,8 @@ pub struct Network {
     /// A file of CA certificates in PEM, which are trusted beside the system's.
     pub ca_file: Option<PathBuf>,
     /// Reach private, link-local and other addresses that are not on the public Internet. Off, so that a `base-url` cannot
-    /// lead into the platform's own network. Through a proxy it is the proxy that decides.
+    /// lead into the platform's own network. Loopback addresses that stand in `base-url` as such are always reached, and
+    /// through a proxy it is the proxy that decides.
     pub allow_private: bool,
     /// Accept any TLS certificate. Whoever is on the way can then read the credentials: for tests alone.
     pub insecure: bool,
@@ -52,6 +56,10 @@ pub(crate) struct Trail {
     pub(crate) requests: u32,
     /// Those that the service gives its answers, if it does: the latest few.
     pub(crate) request_ids: Vec<String>,
+    /// How many values were asked for.
+    pub(crate) lookups: u32,
+    /// Whether a request was denied: of many, only the first is logged.
+    denied: bool,
 }
 
 /// A client for the service, and one for loopback addresses, made when they are first needed: loading the system's root
@@ -86,7 +94,11 @@ impl Outbound {
 
     /// What was sent since the last call of this.
     pub(crate) fn take_trail(&self) -> Trail {
-        std::mem::take(&mut self.trail.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.trail())
+    }
+
+    pub(crate) fn trail(&self) -> MutexGuard<'_, Trail> {
+        self.trail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the component may speak to this origin: only to the one of the setting `base-url`.
@@ -122,8 +134,8 @@ impl Clients {
             .retry(reqwest::retry::never())
             .referer(false)
             .tls_danger_accept_invalid_certs(self.network.insecure);
-        if !is_loopback && !self.network.allow_private && !self.network.has_proxy() {
-            client = client.dns_resolver(Arc::new(PublicOnly));
+        if !is_loopback && !self.network.allow_private {
+            client = client.dns_resolver(Arc::new(PublicOnly { proxies: self.network.proxies() }));
         }
         if is_plain {
             client = client.tls_certs_only([]);
@@ -159,15 +171,19 @@ impl Network {
         self.allow_private || address(uri).is_none_or(|ip| ip.is_loopback() || is_public(ip))
     }
 
-    fn has_proxy(&self) -> bool {
+    /// The names of the proxies, which may be private.
+    fn proxies(&self) -> Vec<String> {
         let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
-        match self.proxy {
-            Proxy::None => false,
-            Proxy::Url(_) => true,
-            Proxy::Environment => {
-                variables.iter().any(|name| std::env::var_os(name).is_some_and(|value| !value.is_empty()))
-            }
-        }
+        let urls = match &self.proxy {
+            Proxy::None => Vec::new(),
+            Proxy::Url(url) => vec![url.clone()],
+            Proxy::Environment => variables.iter().filter_map(|name| std::env::var(name).ok()).collect(),
+        };
+        let host = |url: &String| {
+            let url = reqwest::Url::parse(url).or_else(|_| reqwest::Url::parse(&format!("http://{url}"))).ok()?;
+            url.host_str().map(str::to_ascii_lowercase)
+        };
+        urls.iter().filter_map(host).collect()
     }
 }
 
@@ -203,14 +219,17 @@ fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// Resolves names to public addresses only, so that no name leads into a private network.
-struct PublicOnly;
+/// Resolves names to public addresses only, so that no name but a proxy's leads into a private network.
+struct PublicOnly {
+    proxies: Vec<String>,
+}
 
 impl reqwest::dns::Resolve for PublicOnly {
     fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        let is_proxy = self.proxies.iter().any(|proxy| proxy.eq_ignore_ascii_case(name.as_str()));
         Box::pin(async move {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            let public: Vec<_> = found.iter().copied().filter(|address| is_public(address.ip())).collect();
+            let public: Vec<_> = found.iter().copied().filter(|address| is_proxy || is_public(address.ip())).collect();
             if public.is_empty() && !found.is_empty() {
                 return Err(Box::new(Private) as Box<dyn std::error::Error + Send + Sync>);
             }
@@ -240,7 +259,11 @@ impl WasiHttpHooks for Outbound {
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
         if !self.allows(request.uri()) || !self.clients.network.permits(request.uri()) {
-            tracing::warn!(host = request.uri().host(), "the component may not speak to this host");
+            let first = !std::mem::replace(&mut self.trail().denied, true);
+            if first {
+                let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
+                tracing::warn!(host, "the component may not speak to this host");
+            }
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
         let (clients, trail) = (self.clients.clone(), self.trail.clone());
@@ -262,7 +285,10 @@ async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) ->
     if let Some(credentials) = parts.headers.get_mut(http::header::AUTHORIZATION) {
         credentials.set_sensitive(true);
     }
-    let body = body.collect().await?.to_bytes();
+    let body = match Limited::new(body, MAX_REQUEST_BODY).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(_) => return Err(HttpError::HttpRequestBodySize(None)),
+    };
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let request = http::Request::from_parts(parts, reqwest::Body::from(body));
     let request = reqwest::Request::try_from(request).map_err(|_| HttpError::HttpRequestUriInvalid)?;
@@ -276,6 +302,11 @@ async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) ->
 fn fault(error: &reqwest::Error) -> HttpError {
     let causes = causes(error);
     let text = || chain(error);
+    // What breaks later broke after the request may have arrived, whatever broke it.
+    if !error.is_connect() {
+        tracing::debug!(cause = text(), "the connection broke");
+        return HttpError::ConnectionTerminated;
+    }
     if causes.iter().any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))) {
         tracing::warn!(cause = text(), "the TLS certificate of the service is not accepted");
         return HttpError::TlsCertificateError;
@@ -285,10 +316,6 @@ fn fault(error: &reqwest::Error) -> HttpError {
         return HttpError::TlsProtocolError;
     }
     let io = causes.iter().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
-    if !error.is_connect() {
-        tracing::debug!(cause = text(), "the connection broke");
-        return HttpError::ConnectionTerminated;
-    }
     if causes.iter().any(|cause| cause.is::<Private>()) {
         tracing::warn!(cause = text(), "no connection");
         return HttpError::DestinationIpProhibited;
@@ -377,7 +404,10 @@ mod tests {
     #[tokio::test]
     async fn a_name_that_leads_to_a_private_address_is_not_resolved() {
         use reqwest::dns::Resolve;
-        let error = PublicOnly.resolve("localhost".parse().unwrap()).await.err().unwrap();
+        let error = PublicOnly { proxies: Vec::new() }.resolve("localhost".parse().unwrap()).await.err().unwrap();
         assert!(error.is::<Private>(), "{error}");
+        let network = Network { proxy: Proxy::Url("http://user:pw@LocalHost:3128".into()), ..Network::default() };
+        let addresses = PublicOnly { proxies: network.proxies() }.resolve("localhost".parse().unwrap()).await;
+        assert!(addresses.is_ok_and(|mut addresses| addresses.next().is_some()), "but a proxy's is");
     }
 }

@@ -25,10 +25,13 @@ pub(crate) struct State {
 
 impl State {
     pub(crate) fn new(outbound: Outbound, settings: Arc<dyn Source>, secrets: Arc<dyn Source>, memory: usize) -> Self {
+        // What a guest holds of the host's memory: an action needs some twenty resources at a time.
+        let mut table = ResourceTable::new();
+        table.set_max_capacity(1000);
         Self {
-            table: ResourceTable::new(),
+            table,
             clocks: WasiClocksCtx::default(),
-            limits: MemoryLimit { most: memory, used: 0 },
+            limits: MemoryLimit { most: memory, used: 0, refused: false },
             http: WasiHttpCtx::new(),
             outbound,
             settings,
@@ -56,13 +59,13 @@ impl WasiHttpView for State {
 
 impl settings::Host for State {
     fn get(&mut self, name: String) -> Result<Option<String>, settings::LookupError> {
-        lookup(&*self.settings, &name)
+        self.lookup(&*self.settings, &name)
     }
 }
 
 impl secrets::Host for State {
     fn get(&mut self, name: String) -> Result<Option<String>, secrets::LookupError> {
-        let value = lookup(&*self.secrets, &name)?;
+        let value = self.lookup(&*self.secrets, &name)?;
         tracing::debug!(name, "the component reads a secret");
         Ok(value)
     }
@@ -70,15 +73,25 @@ impl secrets::Host for State {
 
 /// The longest name of a value, in bytes. A longer one is not even logged.
 const MAX_NAME: usize = 64;
+/// How many values one call may ask for. An action asks for some ten.
+const MAX_LOOKUPS: u32 = 1000;
 
-fn lookup(source: &dyn Source, name: &str) -> Result<Option<String>, secrets::LookupError> {
-    if name.len() > MAX_NAME {
-        return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME} bytes")));
-    }
-    match source.get(name) {
-        Ok(value) => Ok(value.map(|value| value.to_string())),
-        Err(SourceError::Denied(why)) => Err(secrets::LookupError::Denied(why)),
-        Err(SourceError::Unavailable(why)) => Err(secrets::LookupError::Unavailable(why)),
+impl State {
+    fn lookup(&self, source: &dyn Source, name: &str) -> Result<Option<String>, secrets::LookupError> {
+        if name.len() > MAX_NAME {
+            return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME} bytes")));
+        }
+        let mut trail = self.outbound.trail();
+        trail.lookups += 1;
+        if trail.lookups > MAX_LOOKUPS {
+            return Err(secrets::LookupError::Denied(format!("a call may ask for {MAX_LOOKUPS} values at most")));
+        }
+        drop(trail);
+        match source.get(name) {
+            Ok(value) => Ok(value.map(|value| value.to_string())),
+            Err(SourceError::Denied(why)) => Err(secrets::LookupError::Denied(why)),
+            Err(SourceError::Unavailable(why)) => Err(secrets::LookupError::Unavailable(why)),
+        }
     }
 }
 
@@ -86,6 +99,8 @@ fn lookup(source: &dyn Source, name: &str) -> Result<Option<String>, secrets::Lo
 pub(crate) struct MemoryLimit {
     most: usize,
     pub(crate) used: usize,
+    /// Whether growth was refused: of many times, only the first is logged.
+    refused: bool,
 }
 
 impl ResourceLimiter for MemoryLimit {
@@ -93,7 +108,7 @@ impl ResourceLimiter for MemoryLimit {
         let allowed = desired <= self.most;
         if allowed {
             self.used = desired;
-        } else {
+        } else if !std::mem::replace(&mut self.refused, true) {
             tracing::warn!(desired, most = self.most, "the component wants more memory than it may use");
         }
         Ok(allowed)

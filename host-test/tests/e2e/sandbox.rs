@@ -232,10 +232,42 @@ async fn headers_that_belong_to_the_host_cannot_be_set() {
     assert!(heads.lock().unwrap().contains("x-fine: hostile"));
 }
 
+/// Counts the events of this project.
+struct Count(Arc<AtomicUsize>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Count {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        if event.metadata().target().starts_with("onepassword") {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 #[tokio::test]
 async fn the_log_cannot_be_flooded() {
+    use tracing_subscriber::layer::SubscriberExt;
+    let events = Arc::new(AtomicUsize::new(0));
+    let _default = tracing::subscriber::set_default(tracing_subscriber::registry().with(Count(events.clone())));
     let hostile = Hostile::new();
     assert!(hostile.told("ask for a long name").await.contains("at most 64 bytes"));
-    assert_eq!(hostile.act("ask for ever").await, Err(Error::Deadline(Duration::from_secs(1))));
+    for (behaviour, most) in [("ask for ever", 1010), ("ask long for ever", 10), ("ask elsewhere for ever", 10)] {
+        events.store(0, Ordering::Relaxed);
+        assert_eq!(hostile.act(behaviour).await, Err(Error::Deadline(Duration::from_secs(1))));
+        let events = events.load(Ordering::Relaxed);
+        assert!((1..=most).contains(&events), "{behaviour}: {events} events");
+    }
+    hostile.still_works().await;
+}
+
+#[tokio::test]
+async fn what_a_guest_sends_and_holds_is_bounded() {
+    let hostile = Hostile::with_deadline(Duration::from_secs(20));
+    let (address, heads, _) = server(ANSWER, b"").await;
+    hostile.values.set("base-url", &format!("http://{address}"));
+    hostile.values.set("authority", &address);
+    let told = hostile.told("post for ever").await;
+    assert!(told.contains("HttpRequestBodySize") && told.contains("little"), "{told}");
+    assert_eq!(*heads.lock().unwrap(), "");
+    let Err(Error::Trap(_)) = hostile.act("hoard").await else { panic!() };
     hostile.still_works().await;
 }

@@ -74,8 +74,21 @@ mod guest {
                 "set a header" => tell(fetch(&setting("authority"), Some(&setting("header")))),
                 "read for ever" => tell(fetch(&setting("authority"), None)),
                 "ask for ever" => loop {
+                    let _ = secrets::get("client-secret");
+                },
+                "ask long for ever" => loop {
                     let _ = secrets::get(&"x".repeat(1024 * 1024));
                 },
+                "ask elsewhere for ever" => loop {
+                    fetch("evil.example", None);
+                },
+                "post for ever" => tell(post(&setting("authority"))),
+                "hoard" => {
+                    let mut fields = Vec::new();
+                    loop {
+                        fields.push(Fields::new());
+                    }
+                }
                 "ask for a long name" => tell(format!("{:?}", secrets::get(&"x".repeat(1000)))),
                 other => tell(format!("nothing done: {other}")),
             }
@@ -92,6 +105,25 @@ mod guest {
         fn reactivate_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
             tell(String::from("nothing done"))
         }
+    }
+
+    /// Sends a POST whose body does not end.
+    fn post(authority: &str) -> String {
+        let request = OutgoingRequest::new(Fields::new());
+        let _ = request.set_method(&wasi::http::types::Method::Post);
+        let _ = request.set_scheme(Some(&Scheme::Http));
+        let _ = request.set_authority(Some(authority));
+        let _ = request.set_path_with_query(Some("/"));
+        let Ok(body) = request.body() else { return String::from("no body") };
+        let Ok(stream) = body.write() else { return String::from("no stream") };
+        let Ok(response) = outgoing_handler::handle(request, None) else { return String::from("no handle") };
+        let mut written = 0;
+        while stream.blocking_write_and_flush(&[b'x'; 4096]).is_ok() {
+            written += 4096;
+        }
+        response.subscribe().block();
+        let error = response.get().map(|result| result.map(|result| result.err()));
+        format!("{error:?} after {}", if written > 10_000_000 { "too much" } else { "little" })
     }
 
     /// Sends a GET and reads the whole answer, however long; tells what came of it.
