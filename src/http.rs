@@ -1,4 +1,5 @@
-//! One HTTP exchange over `wasi:http`, with every wait bounded by a timer of our own: a host may ignore request options.
+//! One HTTP exchange over `wasi:http`, with every wait bounded by a timer of our own: a host may ignore request options, and
+//! wasmtime 48 keeps each until the instance ends. So none are sent.
 
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -7,9 +8,7 @@ use core::time::Duration;
 use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
 use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
-use wasi::http::types::{
-    self as wire, ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest, RequestOptions,
-};
+use wasi::http::types::{self as wire, ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{OutputStream, StreamError};
 use zeroize::{Zeroize, Zeroizing};
@@ -26,7 +25,7 @@ pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
         Some(bytes) => Some((bytes, outgoing.body().map_err(|()| error(TransportFault::Internal, "the body"))?)),
         None => None,
     };
-    let response = outgoing_handler::handle(outgoing, options(request.timeout)).map_err(transport_error)?;
+    let response = outgoing_handler::handle(outgoing, None).map_err(transport_error)?;
     let timers = Timers { gap: after(request.timeout), total: after(request.deadline) };
     if let Some((bytes, body)) = body {
         // A server may answer before it has read the body. Writing then fails, and the answer is there all the same.
@@ -66,17 +65,6 @@ fn outgoing(request: &Request) -> Result<OutgoingRequest, &'static str> {
     outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
     outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")?;
     Ok(outgoing)
-}
-
-/// Tells the host about the time-outs, too: it can free a connection that ours merely abandons.
-fn options(timeout: Duration) -> Option<RequestOptions> {
-    let options = RequestOptions::new();
-    let timeout = Some(nanos(timeout));
-    // A host need not support them.
-    let _ = options.set_connect_timeout(timeout);
-    let _ = options.set_first_byte_timeout(timeout);
-    let _ = options.set_between_bytes_timeout(timeout);
-    Some(options)
 }
 
 fn write(body: OutgoingBody, mut bytes: &[u8], timers: &Timers) -> Result<(), TransportError> {

@@ -72,6 +72,20 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     let insecure = Network { insecure: true, ..Network::default() };
     assert!(connect(&values, insecure).get_user(email(WENDY)).await.is_ok());
 
+    // An expired one is refused, whoever vouches for it.
+    let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    let signing_key = rcgen::KeyPair::generate().unwrap();
+    let expired = CertifiedKey { cert: parameters.self_signed(&signing_key).unwrap(), signing_key };
+    let expired_front = tls_front(&expired, back(&simulator)).await;
+    ca.write_all(expired.cert.pem().as_bytes()).unwrap();
+    simulator.take_records();
+    values.set("base-url", &format!("https://localhost:{}", expired_front.port()));
+    let refused = action_error(connect(&values, with_ca.clone()).get_user(email(WENDY)).await);
+    assert!(matches!(refused, Error::Misconfigured(_)), "{refused:?}");
+    assert!(simulator.take_records().is_empty(), "nothing was sent");
+
     // A trusted certificate of another name is refused, too.
     values.set("base-url", &format!("https://127.0.0.1:{}", front.port()));
     let wrong_name = action_error(connect(&values, with_ca).get_user(email(WENDY)).await);
