@@ -88,13 +88,13 @@ async fn make(client: &Client, call: &Call<'_>, id: &UserId, wanted: &UserState)
     let mut unclear: Option<Error> = None;
     let mut attempt = 1;
     loop {
-        // A token that cannot be had was asked for often enough.
-        if let Err(error) = client.token().await {
-            return Err(unclear.unwrap_or(error));
-        }
         let error = match lookup::call(client, call, id, Some(wanted)).await {
-            Err(error) if error.is_retryable() => error,
-            // A result, or a refusal, which is clear.
+            Err(error) if error.is_retryable() && !client.token_failed() => error,
+            // These hold for what was sent before as well.
+            Err(error @ (Error::LastOwner { .. } | Error::ExternallyManaged { .. } | Error::UserNotFound { .. })) => {
+                return Err(error);
+            }
+            Err(error) if !error.may_have_changed() => return Err(unclear.unwrap_or(error)),
             result => return result,
         };
         let may_pass = error.status().is_none_or(retry::may_pass);

@@ -3,6 +3,7 @@
 
 use alloc::format;
 use alloc::string::{String, ToString};
+use core::cell::Cell;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -28,6 +29,8 @@ pub(crate) struct Client {
     /// When the action must have ended.
     deadline: Instant,
     credentials: Credentials,
+    /// A token was asked for in vain. It was asked for often enough then.
+    token_failed: Cell<bool>,
 }
 
 /// How the action proves who it is.
@@ -56,7 +59,7 @@ impl Client {
             }
             Credentials::Client(Identity::new(&settings, client_id))
         };
-        Ok(Self { io, session, settings, deadline, credentials })
+        Ok(Self { io, session, settings, deadline, credentials, token_failed: Cell::new(false) })
     }
 
     /// Makes a call and returns the body of its answer, which was a 200, with the way to complain about it.
@@ -76,8 +79,19 @@ impl Client {
         self.judge(call, response, token)
     }
 
+    /// Whether the last failure was that of a token request.
+    pub(crate) fn token_failed(&self) -> bool {
+        self.token_failed.get()
+    }
+
     /// The token to use.
-    pub(crate) async fn token(&self) -> Result<Secret, Error> {
+    async fn token(&self) -> Result<Secret, Error> {
+        let token = self.obtain_token().await;
+        self.token_failed.set(token.is_err());
+        token
+    }
+
+    async fn obtain_token(&self) -> Result<Secret, Error> {
         let identity = match &self.credentials {
             Credentials::AccessToken(token) => return Ok(token.clone()),
             Credentials::Client(identity) => identity,
