@@ -211,10 +211,11 @@ struct Model {
 }
 
 /// What can go wrong with one exchange.
-const FAULTS: [&str; 19] = [
+const FAULTS: [&str; 20] = [
     "never arrives",
     "answer lost",
     "arrives late",
+    "arrives twice",
     "time-out",
     "slow",
     "4xx",
@@ -350,6 +351,12 @@ impl Model {
                 self.late.push(request.clone());
                 *now += patience - took;
                 failed(TransportFault::Timeout)
+            }
+            Some("arrives twice") => {
+                let twin = request.clone();
+                let response = self.act(request, *now);
+                self.late.push(twin);
+                Ok(response)
             }
             Some("time-out") => {
                 if self.rng.bool() {
@@ -565,7 +572,9 @@ impl Model {
     fn look_for_leaks(&mut self, text: &str, place: &str) {
         use base64::Engine;
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("client:{}", self.secret));
-        let secrets = self.issued.iter().chain([&self.secret, &basic]);
+        let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
+        let forms = [basic, percent(&self.secret), format!("client%3A{}", self.secret)];
+        let secrets = self.issued.iter().chain([&self.secret]).chain(&forms);
         if secrets.into_iter().any(|secret| text.contains(secret)) {
             self.leak = Some(format!("{place} shows a secret: {text}"));
         }
