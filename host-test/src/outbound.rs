@@ -62,14 +62,15 @@ pub(crate) struct Trail {
     denied: bool,
 }
 
-/// A client for the service, and one for loopback addresses, made when they are first needed: loading the system's root
-/// certificates takes milliseconds, and no loopback address needs them.
+/// A client for each way of connecting, made when it is first needed: loading the system's root certificates takes
+/// milliseconds, and without TLS nobody needs them.
 struct Clients {
     network: Network,
     certificates: Vec<reqwest::Certificate>,
     proxy: Option<reqwest::Proxy>,
     service: OnceLock<Result<reqwest::Client, String>>,
     loopback: OnceLock<Result<reqwest::Client, String>>,
+    plain: OnceLock<Result<reqwest::Client, String>>,
 }
 
 impl Outbound {
@@ -88,7 +89,8 @@ impl Outbound {
             }
             Proxy::None | Proxy::Environment => None,
         };
-        let clients = Clients { network, certificates, proxy, service: OnceLock::new(), loopback: OnceLock::new() };
+        let [service, loopback, plain] = [const { OnceLock::new() }; 3];
+        let clients = Clients { network, certificates, proxy, service, loopback, plain };
         Ok(Self { settings, clients: Arc::new(clients), trail: Arc::default() })
     }
 
@@ -119,11 +121,12 @@ impl Clients {
     fn client(&self, uri: &http::Uri) -> Result<reqwest::Client, String> {
         let is_loopback = uri.host() == Some("localhost") || address(uri).is_some_and(|ip| ip.is_loopback());
         let is_plain = uri.scheme() == Some(&Scheme::HTTP);
-        if is_loopback {
-            self.loopback.get_or_init(|| self.build(true, is_plain)).clone()
-        } else {
-            self.service.get_or_init(|| self.build(false, false)).clone()
-        }
+        let client = match (is_loopback, is_plain) {
+            (false, _) => &self.service,
+            (true, false) => &self.loopback,
+            (true, true) => &self.plain,
+        };
+        client.get_or_init(|| self.build(is_loopback, is_plain)).clone()
     }
 
     fn build(&self, is_loopback: bool, is_plain: bool) -> Result<reqwest::Client, String> {

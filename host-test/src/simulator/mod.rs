@@ -8,7 +8,7 @@ mod names;
 mod service;
 
 use std::collections::{HashMap, VecDeque};
-use std::convert::Infallible;
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -124,7 +124,7 @@ impl Simulator {
     /// # Errors
     ///
     /// The port is taken.
-    pub async fn start(config: Config) -> std::io::Result<Self> {
+    pub async fn start(config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let address = listener.local_addr()?;
         let account = Account::generate(config.users, config.seed);
@@ -275,25 +275,12 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
 }
 
 /// What ends a connection without an answer.
-#[derive(Debug)]
-struct Closed;
-
-impl std::fmt::Display for Closed {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("closed by a fault")
-    }
-}
-
-impl std::error::Error for Closed {}
-
-impl From<Infallible> for Closed {
-    fn from(never: Infallible) -> Self {
-        match never {}
-    }
+fn closed() -> io::Error {
+    io::Error::other("closed by a fault")
 }
 
 impl Shared {
-    async fn handle(&self, request: Request<IncomingBody>) -> Result<Response<Full<Bytes>>, Closed> {
+    async fn handle(&self, request: Request<IncomingBody>) -> io::Result<Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
         // What is longer is cut, and refused for being a body, or no form.
         let body = match Limited::new(body, 64 * 1024).collect().await {
@@ -317,7 +304,7 @@ impl Shared {
         match &fault {
             Some(Fault::Close) => {
                 self.remember(record);
-                return Err(Closed);
+                return Err(closed());
             }
             Some(Fault::Reply { status, headers, body }) => {
                 record.status = *status;
@@ -326,7 +313,7 @@ impl Shared {
                 for (name, value) in headers {
                     response = response.header(name, value);
                 }
-                return response.body(body.clone().into()).map_err(|_| Closed);
+                return response.body(body.clone().into()).map_err(|_| closed());
             }
             Some(Fault::Delay(delay)) => tokio::time::sleep(*delay).await,
             Some(Fault::Lose) | None => {}
@@ -336,7 +323,7 @@ impl Shared {
         let outgoing = lock(&self.service).answer(&incoming);
         if matches!(fault, Some(Fault::Lose)) {
             self.remember(record);
-            return Err(Closed);
+            return Err(closed());
         }
         record.status = outgoing.status;
         record.reason = outgoing.reason;
@@ -346,7 +333,7 @@ impl Shared {
         if outgoing.status == 401 {
             response = response.header("www-authenticate", "Basic, Bearer");
         }
-        response.body(outgoing.body.to_string().into()).map_err(|_| Closed)
+        response.body(outgoing.body.to_string().into()).map_err(|_| closed())
     }
 
     fn remember(&self, record: Record) {

@@ -93,6 +93,20 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
 }
 
 #[tokio::test]
+async fn a_connector_follows_its_base_url_from_http_to_https() {
+    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let certificate = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let front = tls_front(&certificate, back(&simulator)).await;
+    let mut ca = tempfile::NamedTempFile::new().unwrap();
+    ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
+    let values = values(&simulator);
+    let connector = connect(&values, Network { ca_file: Some(ca.path().into()), ..Network::default() });
+    assert!(connector.get_user(email(WENDY)).await.is_ok());
+    values.set("base-url", &format!("https://localhost:{}", front.port()));
+    assert!(connector.get_user(email(WENDY)).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_ca_file_that_is_none_is_refused_at_once() {
     let values = Values::default();
     for (path, problem) in
