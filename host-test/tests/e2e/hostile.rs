@@ -18,8 +18,8 @@ enum Answer {
     Bytes(Vec<u8>),
     /// Sends these bytes and then nothing, without closing.
     Silence(Vec<u8>),
-    /// Sends these bytes one by one, with pauses.
-    Drip(Vec<u8>, Duration),
+    /// Sends the first at once, and the second byte by byte, with pauses.
+    Drip(Vec<u8>, Vec<u8>, Duration),
     /// Sends the first, and then the second for ever.
     Endless(Vec<u8>, Vec<u8>),
     /// Resets the connection.
@@ -146,17 +146,21 @@ fn rows() -> Vec<Row> {
             "unavailable",
             again,
         ),
-        call("headers byte by byte", |_, _| Answer::Drip(ok(USER), Duration::from_millis(200)), "unavailable", again),
+        call(
+            "headers byte by byte",
+            |_, _| Answer::Drip(raw(""), ok(USER), Duration::from_millis(200)),
+            "unavailable",
+            again,
+        ),
+        // Never silent for long, so that only the deadline of the action ends it, which leaves no time for another try.
         call(
             "body byte by byte",
             |_, _| {
-                Answer::Drip(
-                    [raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n"), vec![b' '; 900]].concat(),
-                    Duration::from_millis(50),
-                )
+                let head = raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
+                Answer::Drip(head, vec![b' '; 900], Duration::from_millis(50))
             },
             "unavailable",
-            again,
+            1,
         ),
         call("fails once and then not", |n, _| Answer::Bytes(if n == 0 { raw("") } else { ok(USER) }), "ok", 2),
         // HTTP.
@@ -494,7 +498,8 @@ async fn answer(mut stream: TcpStream, row: &Row, count: &AtomicUsize, of_kind: 
                 stream.write_all(&bytes).await?;
                 std::future::pending::<()>().await;
             }
-            Answer::Drip(bytes, pause) => {
+            Answer::Drip(head, bytes, pause) => {
+                stream.write_all(&head).await?;
                 for byte in bytes {
                     stream.write_all(&[byte]).await?;
                     tokio::time::sleep(pause).await;
