@@ -18,7 +18,8 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
                 Event::Secret(secrets::get(name).map(|value| value.map(Secret::new)).map_err(lookup_error))
             }
             Step::Send(request) => Event::Response(http::exchange(&request)),
-            Step::Wait(duration) => {
+            // Calls to one instance do not overlap, so that there is no other action to join.
+            Step::Wait(duration) | Step::Join(_, duration) => {
                 monotonic_clock::subscribe_duration(nanos(duration)).block();
                 Event::Elapsed
             }

@@ -17,6 +17,7 @@ use core::time::Duration;
 use crate::error::{Error, Outage};
 use crate::http::{Request, Response, TransportError};
 use crate::secret::Secret;
+use crate::session::TokenFetch;
 use crate::settings::misconfigured;
 use crate::text;
 
@@ -59,6 +60,9 @@ pub enum Step<T> {
     Send(Request),
     /// Wait this long; answer with [`Event::Elapsed`].
     Wait(Duration),
+    /// Another action of the session is obtaining the token: wait until it has come to an end, or at most this long; answer
+    /// with [`Event::Elapsed`]. Met only where actions of one session overlap.
+    Join(TokenFetch, Duration),
     /// The action has ended.
     Done(Result<T, Error>),
 }
@@ -122,6 +126,7 @@ impl<T> Action<T> {
                 Some(Ask::Secret(name)) => Step::Secret(name),
                 Some(Ask::Send(request)) => Step::Send(request),
                 Some(Ask::Wait(duration)) => Step::Wait(duration),
+                Some(Ask::Join(fetch, duration)) => Step::Join(fetch, duration),
                 None => Step::Done(Err(out_of_step("without a step"))),
             },
         }
@@ -149,6 +154,7 @@ enum Ask {
     Secret(&'static str),
     Send(Request),
     Wait(Duration),
+    Join(TokenFetch, Duration),
 }
 
 /// An action's way to the outside: asks the driver, and pauses the action until the answer is there.
@@ -189,7 +195,16 @@ impl Io {
 
     /// Lets time pass.
     pub(crate) async fn wait(&self, duration: Duration) -> Result<(), Error> {
-        match self.ask(Ask::Wait(duration)).await {
+        self.pass_time(Ask::Wait(duration)).await
+    }
+
+    /// Waits for another action's token, at most this long.
+    pub(crate) async fn join(&self, fetch: TokenFetch, duration: Duration) -> Result<(), Error> {
+        self.pass_time(Ask::Join(fetch, duration)).await
+    }
+
+    async fn pass_time(&self, ask: Ask) -> Result<(), Error> {
+        match self.ask(ask).await {
             Some(Event::Elapsed) => Ok(()),
             _ => Err(out_of_step("with something else than the end of a wait")),
         }

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::cell::Cell;
+use core::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -96,9 +97,28 @@ impl Client {
             Credentials::AccessToken(token) => return Ok(token.clone()),
             Credentials::Client(identity) => identity,
         };
-        if let Some(token) = self.session.token(identity, self.io.now()) {
-            return Ok(token);
+        loop {
+            if let Some(token) = self.session.token(identity, self.io.now()) {
+                return Ok(token);
+            }
+            match self.session.fetch(identity) {
+                Ok(right) => {
+                    let token = self.request_token(identity).await;
+                    right.tell(&token);
+                    return token;
+                }
+                Err(fetch) => {
+                    let left = self.time_left()?;
+                    self.io.join(fetch.clone(), left).await?;
+                    if let Some(token) = fetch.outcome() {
+                        return token;
+                    }
+                }
+            }
         }
+    }
+
+    async fn request_token(&self, identity: &Identity) -> Result<Secret, Error> {
         let client_secret = required(&self.io, "client-secret").await?;
         let basic = basic(identity.client_id(), &client_secret);
         let asked_at = self.io.now();
@@ -127,11 +147,7 @@ impl Client {
         let mut attempt = 1;
         loop {
             let mut request = request.clone();
-            request.deadline = self.deadline.since(self.io.now());
-            if request.deadline.is_zero() {
-                let outage = Outage::Deadline(self.settings.deadline);
-                return Err(Error::Unavailable { outage, retry_after: None, may_have_changed: false });
-            }
+            request.deadline = self.time_left()?;
             let error = match self.io.send(request).await? {
                 Ok(response) if !retry::may_pass(response.status) => return Ok(response),
                 Ok(response) => failed(Reply::read(&response, secrets), &response, is_change),
@@ -143,6 +159,16 @@ impl Client {
             }
             attempt += 1;
         }
+    }
+
+    /// What is left of the action's time; an error if that is over.
+    fn time_left(&self) -> Result<Duration, Error> {
+        let left = self.deadline.since(self.io.now());
+        if left.is_zero() {
+            let outage = Outage::Deadline(self.settings.deadline);
+            return Err(Error::Unavailable { outage, retry_after: None, may_have_changed: false });
+        }
+        Ok(left)
     }
 
     /// Waits before the attempt after this one; false if there is none, for too many were made or too little time is left.

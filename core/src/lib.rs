@@ -14,6 +14,7 @@
 //!    │  Step::Secret(name)  ──────┼──▶ driver looks the value up ──▶ Event::Secret
 //!    │  Step::Send(request) ──────┼──▶ driver exchanges bytes ─────▶ Event::Response
 //!    │  Step::Wait(duration) ─────┼──▶ driver waits ───────────────▶ Event::Elapsed
+//!    │  Step::Join(fetch, most) ──┼──▶ driver waits for another ───▶ Event::Elapsed
 //!    │                            │
 //!    └──▶ Step::Done(result)      │
 //! ```
@@ -40,7 +41,7 @@
 //!             let page = br#"{"results":[{"id":"WENDY","email":"Wendy@Example.com","state":"ACTIVE"}]}"#;
 //!             Event::Response(Ok(onepassword_users_core::Response::new(200, page.to_vec())))
 //!         }
-//!         Step::Wait(_) => Event::Elapsed,
+//!         Step::Wait(_) | Step::Join(..) => Event::Elapsed,
 //!         Step::Done(result) => break result,
 //!     };
 //! };
@@ -72,9 +73,9 @@ pub use action::{Action, Event, Instant, LookupError, Step};
 pub use change::{Change, ChangeOptions, StateChange};
 pub use error::{Error, Outage};
 pub use http::{Header, HeaderValue, Method, Request, Response, TransportError, TransportFault};
-pub use list::{ListQuery, MAX_USERS, StateFilter, UserList};
+pub use list::{ListQuery, Listing, MAX_LISTING, MAX_USERS, StateFilter, UserList};
 pub use reply::Reply;
 pub use secret::Secret;
-pub use session::Session;
+pub use session::{Session, TokenFetch};
 pub use settings::{AccountId, ApiVersion, BaseUrl, Scheme, UserAgent};
 pub use user::{User, UserRef, UserState};

@@ -18,6 +18,8 @@ const MAX_TEXT: usize = 128 * 1024 * 1024;
 const PAGE_SIZE: usize = 1000;
 /// The most pages that one action reads, lest a service page for ever: 250,000 users in pages of 10.
 const MAX_PAGES: usize = 25_000;
+/// The most users that are read in parts with a [`Listing`], lest a service list for ever.
+pub const MAX_LISTING: u32 = 2_000_000;
 /// The longest page token that is accepted, in bytes: what fits into a URL everywhere.
 const MAX_PAGE_TOKEN: usize = 4096;
 
@@ -98,6 +100,87 @@ pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, 
     Ok(UserList { users: unique(users), next_page_token: pages.next_page_token })
 }
 
+/// Reads a list in parts, for a caller that holds one part at a time: each is an action of its own, with a [`ListQuery`] that
+/// follows from the part before. No user is met twice, and a list that leads in a circle or goes on for ever is an error.
+///
+/// ```
+/// use onepassword_users_core::{ListQuery, Listing};
+///
+/// let mut listing = Listing::new(ListQuery { limit: Some(1500), ..ListQuery::default() });
+/// assert_eq!(listing.query().and_then(|query| query.limit), Some(1000));
+/// let part = listing.take(vec!["A", "B", "A"], None, |id| id)?;
+/// assert_eq!((part, listing.query()), (vec!["A", "B"], None));
+/// # Ok::<(), onepassword_users_core::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Listing {
+    /// What is to be read next: what is left of the limit, from where the last part ended.
+    rest: ListQuery,
+    /// The ids that were met: pages shift when the account changes while it is read.
+    met: BTreeSet<String>,
+    /// Hashes of the page tokens that were followed.
+    followed: BTreeSet<u64>,
+    parts: usize,
+    ended: bool,
+}
+
+impl Listing {
+    /// A list that is to be read from its beginning, or from the query's page token. The action of the first part checks it.
+    #[must_use]
+    pub fn new(query: ListQuery) -> Self {
+        let followed = query.page_token.iter().map(|token| hash(token)).collect();
+        Self { rest: query, met: BTreeSet::new(), followed, parts: 0, ended: false }
+    }
+
+    /// What to ask for next; `None` when the list is complete, or as long as wanted.
+    #[must_use]
+    pub fn query(&self) -> Option<ListQuery> {
+        let most = PAGE_SIZE as u32;
+        let limit = Some(self.rest.limit.map_or(most, |left| left.min(most)));
+        (!self.ended).then(|| ListQuery { limit, ..self.rest.clone() })
+    }
+
+    /// Where to go on after the last part: `Some` only if a limit ended the list before its end.
+    #[must_use]
+    pub fn next_page_token(&self) -> Option<&str> {
+        self.rest.page_token.as_deref().filter(|_| self.ended)
+    }
+
+    /// Takes a part in, whatever the caller's form of a user is, and gives back those users who were not met before.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidResponse`] if a page token comes for the second time, and [`Error::Other`] if there are more than
+    /// [`MAX_LISTING`] users.
+    pub fn take<U>(
+        &mut self,
+        mut users: Vec<U>,
+        next_page_token: Option<String>,
+        id: impl Fn(&U) -> &str,
+    ) -> Result<Vec<U>, Error> {
+        let read = u32::try_from(users.len()).unwrap_or(u32::MAX);
+        users.retain(|user| self.met.insert(id(user).into()));
+        self.parts += 1;
+        if self.met.len() > MAX_LISTING as usize || self.parts > MAX_PAGES {
+            let problem = format!(
+                "the account has more than {MAX_LISTING} users, or their list has no end; list it in parts, with limit and \
+                 page-token"
+            );
+            return Err(Error::Other { problem, reply: None });
+        }
+        if next_page_token.as_deref().is_some_and(|token| !self.followed.insert(hash(token))) {
+            return Err(Error::InvalidResponse { problem: CIRCLE.into(), status: 200, may_have_changed: false });
+        }
+        self.rest.limit = self.rest.limit.map(|left| left.saturating_sub(read));
+        self.ended = next_page_token.is_none() || self.rest.limit == Some(0);
+        self.rest.page_token = next_page_token;
+        Ok(users)
+    }
+}
+
+/// What is wrong with a page token that was followed before.
+const CIRCLE: &str = "a page token came for the second time, so that the list would never end";
+
 /// Leaves out users who were met before: pages shift when the account changes while it is read.
 fn unique(mut users: Vec<User>) -> Vec<User> {
     let mut order: Vec<usize> = (0..users.len()).collect();
@@ -163,9 +246,7 @@ impl<'a> Pages<'a> {
                 return Err(answer.invalid(format!("a page token is longer than {MAX_PAGE_TOKEN} bytes")));
             }
             if self.followed.contains(&hash(token)) {
-                return Err(
-                    answer.invalid("a page token came for the second time, so that the list would never end".into())
-                );
+                return Err(answer.invalid(CIRCLE.into()));
             }
             if self.read >= MAX_PAGES {
                 return Err(answer.invalid(format!("there are more than {MAX_PAGES} pages")));
@@ -194,6 +275,29 @@ fn hash(token: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_listing_ends_where_it_must() {
+        let query = |limit| ListQuery { limit, page_token: Some("start".into()), ..ListQuery::default() };
+        let token = |token: &str| Some(token.into());
+        let mut listing = Listing::new(query(Some(3)));
+        assert_eq!(listing.take(Vec::from(["A", "B"]), token("next"), |id| id), Ok(Vec::from(["A", "B"])));
+        let next = listing.query().map(|query| (query.limit, query.page_token));
+        assert_eq!(next, Some((Some(1), token("next"))));
+        assert_eq!(listing.next_page_token(), None, "it is not at its end");
+        assert_eq!(listing.take(Vec::from(["A"]), token("more"), |id| id), Ok(Vec::new()));
+        assert_eq!((listing.query(), listing.next_page_token()), (None, Some("more")));
+
+        for circle in ["start", "next"] {
+            let mut listing = Listing::new(query(None));
+            assert!(listing.take(Vec::from(["A"]), token("next"), |id| id).is_ok());
+            let error = listing.take(Vec::from(["B"]), token(circle), |id| id).err();
+            assert!(matches!(error, Some(Error::InvalidResponse { .. })), "{circle}");
+        }
+        let ids: Vec<String> = (0..=MAX_LISTING).map(|n| format!("{n}")).collect();
+        let error = Listing::new(query(None)).take(ids, None, |id| id.as_str()).err();
+        assert!(matches!(error, Some(Error::Other { .. })));
+    }
 
     #[test]
     fn unique_keeps_the_first_of_each_id_in_place() {

@@ -1,15 +1,19 @@
-//! What outlives an action: the token, kept for just the identity that it was obtained with.
+//! What outlives an action: the token, kept for just the identity that it was obtained with, and obtained by one action for
+//! all that want it at that time.
 
 use alloc::rc::Rc;
-use core::cell::RefCell;
+use alloc::vec::Vec;
+use core::cell::{Cell, RefCell};
 use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use crate::action::{Action, Instant};
 use crate::change::{self, ChangeOptions, StateChange};
 use crate::client::Client;
-#[cfg(doc)]
-use crate::error::Error;
+use crate::error::{Error, Outage};
 use crate::list::{self, ListQuery, UserList};
 use crate::lookup;
 use crate::secret::Secret;
@@ -24,6 +28,8 @@ const RENEWAL_MARGIN: Duration = Duration::from_secs(60);
 #[derive(Clone, Default)]
 pub struct Session {
     token: Rc<RefCell<Option<Token>>>,
+    /// The token requests that are under way: one for each identity at most.
+    fetches: Rc<RefCell<Vec<TokenFetch>>>,
 }
 
 impl Session {
@@ -112,6 +118,86 @@ impl Session {
     pub(crate) fn forget(&self, value: &Secret) {
         let mut token = self.token.borrow_mut();
         *token = token.take().filter(|token| token.value != *value);
+    }
+
+    /// The token request of this identity that is under way, or the right to make one.
+    pub(crate) fn fetch(&self, identity: &Identity) -> Result<FetchRight, TokenFetch> {
+        let mut fetches = self.fetches.borrow_mut();
+        if let Some(fetch) = fetches.iter().find(|fetch| fetch.0.identity == *identity) {
+            return Err(fetch.clone());
+        }
+        let fetch = TokenFetch(Rc::new(Fetch {
+            identity: identity.clone(),
+            outcome: RefCell::new(None),
+            is_over: Cell::new(false),
+            wakers: RefCell::default(),
+        }));
+        fetches.push(fetch.clone());
+        Ok(FetchRight { session: self.clone(), fetch })
+    }
+}
+
+/// A token request that one action makes and others wait for: a future that is done when the request has come to an end, and
+/// a driver's to wait for at [`Step::Join`](crate::Step::Join).
+#[derive(Clone)]
+pub struct TokenFetch(Rc<Fetch>);
+
+struct Fetch {
+    identity: Identity,
+    /// What came of it; `None` if it was given up.
+    outcome: RefCell<Option<Result<Secret, Error>>>,
+    is_over: Cell<bool>,
+    wakers: RefCell<Vec<Waker>>,
+}
+
+impl TokenFetch {
+    /// What came of it; `None` while it is under way, and if it was given up.
+    pub(crate) fn outcome(&self) -> Option<Result<Secret, Error>> {
+        self.0.outcome.borrow().clone()
+    }
+}
+
+impl Future for TokenFetch {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if self.0.is_over.get() {
+            return Poll::Ready(());
+        }
+        let mut wakers = self.0.wakers.borrow_mut();
+        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+impl fmt::Debug for TokenFetch {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("TokenFetch").field("is_over", &self.0.is_over.get()).finish_non_exhaustive()
+    }
+}
+
+/// The right to make a token request for an identity. Others wait until it is dropped.
+pub(crate) struct FetchRight {
+    session: Session,
+    fetch: TokenFetch,
+}
+
+impl FetchRight {
+    /// Tells the others what came of it. That this action ran out of time says nothing about them: one of them goes on.
+    pub(crate) fn tell(&self, outcome: &Result<Secret, Error>) {
+        if !matches!(outcome, Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) {
+            *self.fetch.0.outcome.borrow_mut() = Some(outcome.clone());
+        }
+    }
+}
+
+impl Drop for FetchRight {
+    fn drop(&mut self) {
+        self.session.fetches.borrow_mut().retain(|fetch| !Rc::ptr_eq(&fetch.0, &self.fetch.0));
+        self.fetch.0.is_over.set(true);
+        self.fetch.0.wakers.take().into_iter().for_each(Waker::wake);
     }
 }
 

@@ -1,9 +1,10 @@
 //! A connector: one configuration of the component, with an instance that is kept warm so that its token is reused.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use onepassword_users_core::Listing;
 use tokio::sync::Mutex;
 use wasmtime::Store;
 
@@ -17,12 +18,8 @@ use crate::values::Source;
 
 /// An instance that has grown beyond this is not kept: a guest's memory never shrinks. In bytes.
 const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
-/// The most users that [`Connector::list_all_users`] reads, lest a service page for ever.
-const MAX_ALL_USERS: usize = 2_000_000;
-/// The most text that these may have, in bytes.
+/// The most text that the users of [`Connector::list_all_users`] may have, in bytes.
 const MAX_ALL_TEXT: usize = 1024 * 1024 * 1024;
-/// How many users [`Connector::list_all_users`] reads with one call: the service's largest page.
-const PAGE_SIZE: u32 = 1000;
 
 /// What makes a connector.
 #[derive(Clone)]
@@ -102,32 +99,28 @@ impl Connector {
     pub async fn list_all_users(
         &self,
         state: Option<StateFilter>,
-        mut page_token: Option<String>,
+        page_token: Option<String>,
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<User>, Error> {
-        let (mut calls, mut text) = (0, 0);
-        let (mut users, mut ids, mut followed) = (Vec::new(), HashSet::new(), HashSet::new());
-        loop {
-            let list = self.list_users(ListQuery { state, limit: Some(PAGE_SIZE), page_token }).await?;
+        let mut listing = Listing::new(onepassword_users_core::ListQuery { page_token, ..Default::default() });
+        let (mut users, mut text) = (Vec::new(), 0);
+        while let Some(part) = listing.query() {
+            let part = ListQuery { state, limit: part.limit, page_token: part.page_token };
+            let list = self.list_users(part).await?;
             // Beyond that the service is not listing an account.
             text += list
                 .users
                 .iter()
                 .map(|user| user.email.len() + user.display_name.len() + user.path.len())
                 .sum::<usize>();
-            calls += 1;
-            if calls > MAX_ALL_USERS / PAGE_SIZE as usize || text > MAX_ALL_TEXT {
+            if text > MAX_ALL_TEXT {
                 return Err(Error::EndlessList);
             }
-            // Pages shift when the account changes while it is read.
-            users.extend(list.users.into_iter().filter(|user| ids.insert(user.id.clone())));
+            let met = listing.take(list.users, list.next_page_token, |user| &user.id);
+            users.extend(met.map_err(|_| Error::EndlessList)?);
             progress(users.len());
-            match list.next_page_token {
-                None => return Ok(users),
-                Some(token) if followed.insert(token.clone()) => page_token = Some(token),
-                Some(_) => return Err(Error::EndlessList),
-            }
         }
+        Ok(users)
     }
 
     /// Looks up one user.
