@@ -8,12 +8,14 @@ use core::time::Duration;
 use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
 use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
-use wasi::http::types::{self as wire, ErrorCode, Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
+pub(crate) use wasi::http::types::ErrorCode;
+use wasi::http::types::{self as wire, Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{OutputStream, StreamError};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::driver::nanos;
+use crate::error_code::transport_error;
 
 /// How much is read at once, in bytes.
 const CHUNK: u64 = 64 * 1024;
@@ -144,40 +146,4 @@ fn stream_error(failed: StreamError) -> TransportError {
             wire::http_error_code(&cause).map_or_else(|| error(TransportFault::Broken, ""), transport_error)
         }
     }
-}
-
-fn transport_error(code: ErrorCode) -> TransportError {
-    use TransportFault as Fault;
-    let fault = match &code {
-        ErrorCode::DnsTimeout | ErrorCode::DnsError(_) | ErrorCode::DestinationNotFound => Fault::Dns,
-        ErrorCode::DestinationUnavailable
-        | ErrorCode::DestinationIpUnroutable
-        | ErrorCode::ConnectionRefused
-        | ErrorCode::ConnectionTimeout
-        | ErrorCode::ConnectionLimitReached => Fault::Connect,
-        ErrorCode::DestinationIpProhibited | ErrorCode::HttpRequestDenied => Fault::Denied,
-        ErrorCode::TlsCertificateError => Fault::Certificate,
-        ErrorCode::TlsProtocolError | ErrorCode::TlsAlertReceived(_) => Fault::Tls,
-        ErrorCode::ConnectionReadTimeout | ErrorCode::ConnectionWriteTimeout | ErrorCode::HttpResponseTimeout => {
-            Fault::Timeout
-        }
-        ErrorCode::HttpRequestLengthRequired
-        | ErrorCode::HttpRequestBodySize(_)
-        | ErrorCode::HttpRequestMethodInvalid
-        | ErrorCode::HttpRequestUriInvalid
-        | ErrorCode::HttpRequestUriTooLong
-        | ErrorCode::HttpRequestHeaderSectionSize(_)
-        | ErrorCode::HttpRequestHeaderSize(_)
-        | ErrorCode::HttpRequestTrailerSectionSize(_)
-        | ErrorCode::HttpRequestTrailerSize(_)
-        | ErrorCode::ConfigurationError => Fault::Internal,
-        _ => Fault::Broken,
-    };
-    let detail = match code {
-        ErrorCode::InternalError(Some(text)) => text,
-        ErrorCode::DnsError(payload) => payload.rcode.unwrap_or_default(),
-        ErrorCode::ConnectionTimeout => String::from("it took too long"),
-        _ => String::new(),
-    };
-    TransportError { fault, detail }
 }

@@ -15,6 +15,8 @@ mod bindings;
 #[cfg(target_family = "wasm")]
 mod driver;
 #[cfg(target_family = "wasm")]
+mod error_code;
+#[cfg(target_family = "wasm")]
 mod http;
 #[cfg(target_family = "wasm")]
 mod runtime;

@@ -60,8 +60,8 @@ pub enum Step<T> {
     Send(Request),
     /// Wait this long; answer with [`Event::Elapsed`].
     Wait(Duration),
-    /// Another action of the session is obtaining the token: wait until it has come to an end, or at most this long; answer
-    /// with [`Event::Elapsed`]. Met only where actions of one session overlap.
+    /// Another action of the session is obtaining the token: wait until that [is over](TokenFetch::is_over), or at most this
+    /// long; answer with [`Event::Elapsed`]. Met only where actions of one session overlap.
     Join(TokenFetch, Duration),
     /// The action has ended.
     Done(Result<T, Error>),

@@ -5,9 +5,6 @@ use alloc::rc::Rc;
 use alloc::vec::Vec;
 use core::cell::{Cell, RefCell};
 use core::fmt;
-use core::future::Future;
-use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
 use core::time::Duration;
 
 use crate::action::{Action, Instant};
@@ -130,15 +127,13 @@ impl Session {
             identity: identity.clone(),
             outcome: RefCell::new(None),
             is_over: Cell::new(false),
-            wakers: RefCell::default(),
         }));
         fetches.push(fetch.clone());
         Ok(FetchRight { session: self.clone(), fetch })
     }
 }
 
-/// A token request that one action makes and others wait for: a future that is done when the request has come to an end, and
-/// a driver's to wait for at [`Step::Join`](crate::Step::Join).
+/// A token request that one action makes and others wait for, at [`Step::Join`](crate::Step::Join).
 #[derive(Clone)]
 pub struct TokenFetch(Rc<Fetch>);
 
@@ -147,34 +142,25 @@ struct Fetch {
     /// What came of it; `None` if it was given up.
     outcome: RefCell<Option<Result<Secret, Error>>>,
     is_over: Cell<bool>,
-    wakers: RefCell<Vec<Waker>>,
 }
 
 impl TokenFetch {
+    /// Whether it has come to an end: then the actions that wait for it may go on. Nobody is woken, for not every platform lets
+    /// one request wake another; a driver looks from time to time.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.is_over.get()
+    }
+
     /// What came of it; `None` while it is under way, and if it was given up.
     pub(crate) fn outcome(&self) -> Option<Result<Secret, Error>> {
         self.0.outcome.borrow().clone()
     }
 }
 
-impl Future for TokenFetch {
-    type Output = ();
-
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        if self.0.is_over.get() {
-            return Poll::Ready(());
-        }
-        let mut wakers = self.0.wakers.borrow_mut();
-        if !wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            wakers.push(context.waker().clone());
-        }
-        Poll::Pending
-    }
-}
-
 impl fmt::Debug for TokenFetch {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("TokenFetch").field("is_over", &self.0.is_over.get()).finish_non_exhaustive()
+        formatter.debug_struct("TokenFetch").field("is_over", &self.is_over()).finish_non_exhaustive()
     }
 }
 
@@ -197,7 +183,6 @@ impl Drop for FetchRight {
     fn drop(&mut self) {
         self.session.fetches.borrow_mut().retain(|fetch| !Rc::ptr_eq(&fetch.0, &self.fetch.0));
         self.fetch.0.is_over.set(true);
-        self.fetch.0.wakers.take().into_iter().for_each(Waker::wake);
     }
 }
 

@@ -2,15 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
 
-use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Wake, Waker};
 use std::time::Duration;
 
 use onepassword_users_core::{
-    Action, Error, Event, Instant, Outage, Request, Response, Secret, Session, Step, TokenFetch, User, UserRef,
+    Action, Error, Event, Instant, Outage, Request, Response, Secret, Session, Step, TokenFetch, TransportError,
+    TransportFault, User, UserRef,
 };
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
@@ -60,10 +56,6 @@ fn joins(step: Step<User>) -> (TokenFetch, Duration) {
     (fetch, most)
 }
 
-fn is_over(fetch: &TokenFetch) -> bool {
-    pin!(fetch.clone()).poll(&mut Context::from_waker(Waker::noop())).is_ready()
-}
-
 /// Three actions of one client: the first obtains a token, the others wait for it.
 fn three(session: &Session) -> ([Acting; 3], [TokenFetch; 2]) {
     let mut acting = [(); 3].map(|()| Acting::new(session, "client"));
@@ -71,7 +63,7 @@ fn three(session: &Session) -> ([Acting; 3], [TokenFetch; 2]) {
     let fetches = [1, 2].map(|n| {
         let (fetch, most) = joins(acting[n].start());
         assert_eq!(most, Duration::from_secs(300), "no longer than the action may take");
-        assert!(!is_over(&fetch));
+        assert!(!fetch.is_over());
         fetch
     });
     (acting, fetches)
@@ -82,7 +74,7 @@ fn one_token_request_serves_all() {
     let session = Session::new();
     let ([mut first, mut second, mut third], fetches) = three(&session);
     let get = sends(first.answer(200, TOKEN));
-    assert!(fetches.iter().all(is_over));
+    assert!(fetches.iter().all(TokenFetch::is_over));
     for acting in [&mut second, &mut third] {
         assert_eq!(sends(acting.step(Event::Elapsed, 0)), get);
     }
@@ -101,7 +93,10 @@ fn a_refusal_is_told_to_all_and_not_asked_for_again() {
         let Step::Done(Err(error)) = acting.step(Event::Elapsed, 0) else { panic!() };
         assert_eq!(error, refused);
     }
-    assert!(sends(Acting::new(&session, "client").start()).path_and_query.ends_with("/token"), "whoever comes later asks");
+    assert!(
+        sends(Acting::new(&session, "client").start()).path_and_query.ends_with("/token"),
+        "whoever comes later asks"
+    );
 }
 
 #[test]
@@ -109,7 +104,7 @@ fn a_request_that_is_given_up_is_taken_over_by_one() {
     let session = Session::new();
     let ([first, mut second, mut third], fetches) = three(&session);
     drop(first);
-    assert!(fetches.iter().all(is_over));
+    assert!(fetches.iter().all(TokenFetch::is_over));
     assert!(sends(second.step(Event::Elapsed, 0)).path_and_query.ends_with("/token"));
     joins(third.step(Event::Elapsed, 0));
 }
@@ -118,20 +113,19 @@ fn a_request_that_is_given_up_is_taken_over_by_one() {
 fn the_deadline_of_one_is_not_that_of_the_others() {
     let session = Session::new();
     let ([mut first, mut second, _third], [fetch, _]) = three(&session);
-    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = second.step(Event::Elapsed, 300) else {
+    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = second.step(Event::Elapsed, 300)
+    else {
         panic!("it waited as long as it may")
     };
     let mut late = Acting::new(&session, "client");
     joins(late.step(Event::Start, 200));
-    let broken = onepassword_users_core::TransportError {
-        fault: onepassword_users_core::TransportFault::Broken,
-        detail: String::new(),
-    };
+    let broken = TransportError { fault: TransportFault::Broken, detail: String::new() };
     let Step::Wait(_) = first.step(Event::Response(Err(broken)), 10) else { panic!("it tries again") };
-    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = first.step(Event::Elapsed, 300) else {
+    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = first.step(Event::Elapsed, 300)
+    else {
         panic!("its own time is over")
     };
-    assert!(is_over(&fetch));
+    assert!(fetch.is_over());
     assert!(sends(late.step(Event::Elapsed, 300)).path_and_query.ends_with("/token"), "and the late one goes on");
 }
 
@@ -156,25 +150,4 @@ fn after_a_401_there_is_one_new_token() {
     let new = sends(first.answer(200, &TOKEN.replace("canary-token", "new-token")));
     assert_eq!(sends(second.step(Event::Elapsed, 0)), new);
     assert_eq!(sends(third.answer(401, "")), new, "a refusal of the old token does not forget the new one");
-}
-
-#[test]
-fn whoever_waits_is_woken_once() {
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-    let session = Session::new();
-    let ([mut first, ..], [fetch, _]) = three(&session);
-    let count = Arc::new(Count(AtomicUsize::new(0)));
-    let waker = Waker::from(count.clone());
-    let mut waiting = pin!(fetch);
-    for _ in 0..3 {
-        assert!(waiting.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
-    }
-    sends(first.answer(200, TOKEN));
-    assert_eq!(count.0.load(Ordering::Relaxed), 1);
-    assert!(waiting.poll(&mut Context::from_waker(&waker)).is_ready());
 }

@@ -49,7 +49,7 @@ pub use bindings::exports::onepassword::users::types;
 pub use connector::{Connector, Options};
 pub use error::Error;
 pub use host::{Host, Limits};
-pub use outbound::{Network, Proxy};
+pub use outbound::{Answer, Client, Network, Proxy};
 pub use values::{Environment, Source, SourceError, Value};
 
 /// The component of this version, built together with this crate.

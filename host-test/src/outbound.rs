@@ -46,7 +46,7 @@ pub struct Network {
 #[derive(Clone)]
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
-    clients: Arc<Clients>,
+    client: Client,
     trail: Arc<Mutex<Trail>>,
 }
 
@@ -62,6 +62,11 @@ pub(crate) struct Trail {
     denied: bool,
 }
 
+/// Sends what guests want to be sent, over connections that are kept. Which hosts a guest may reach is for its caller to
+/// decide; private addresses are refused here, unless the [`Network`] allows them. Clones share their connections.
+#[derive(Clone)]
+pub struct Client(Arc<Clients>);
+
 /// A client for each way of connecting, made when it is first needed: loading the system's root certificates takes
 /// milliseconds, and without TLS nobody needs them.
 struct Clients {
@@ -73,8 +78,13 @@ struct Clients {
     plain: OnceLock<Result<reqwest::Client, String>>,
 }
 
-impl Outbound {
-    pub(crate) fn new(network: Network, settings: Arc<dyn Source>) -> Result<Self, Error> {
+impl Client {
+    /// A client that has no connections yet.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Options`] if the certificates or the proxy cannot be used.
+    pub fn new(network: Network) -> Result<Self, Error> {
         let certificates = match &network.ca_file {
             Some(path) => certificates(path)
                 .map_err(|problem| Error::Options(format!("the CA file {}: {problem}", path.display())))?,
@@ -90,8 +100,37 @@ impl Outbound {
             Proxy::None | Proxy::Environment => None,
         };
         let [service, loopback, plain] = [const { OnceLock::new() }; 3];
-        let clients = Clients { network, certificates, proxy, service, loopback, plain };
-        Ok(Self { settings, clients: Arc::new(clients), trail: Arc::default() })
+        Ok(Self(Arc::new(Clients { network, certificates, proxy, service, loopback, plain })))
+    }
+
+    /// Whether an address that stands in the URI itself may be reached.
+    fn permits(&self, uri: &http::Uri) -> bool {
+        self.0.network.permits(uri)
+    }
+
+    /// Sends a request of a guest's, for [`WasiHttpHooks::send_request`]. Its body is collected first, and its answer streamed.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer, in the terms of `wasi:http`.
+    pub async fn send(&self, request: http::Request<WasiBody>) -> Result<Answer, HttpError> {
+        if !self.permits(request.uri()) {
+            return Err(HttpError::HttpRequestDenied);
+        }
+        let client = self.0.client(request.uri()).map_err(|problem| HttpError::InternalError(Some(problem)))?;
+        exchange(&client, request).await
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client").field("network", &self.0.network).finish_non_exhaustive()
+    }
+}
+
+impl Outbound {
+    pub(crate) fn new(network: Network, settings: Arc<dyn Source>) -> Result<Self, Error> {
+        Ok(Self { settings, client: Client::new(network)?, trail: Arc::default() })
     }
 
     /// What was sent since the last call of this.
@@ -261,7 +300,7 @@ impl WasiHttpHooks for Outbound {
         _: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        if !self.allows(request.uri()) || !self.clients.network.permits(request.uri()) {
+        if !self.allows(request.uri()) || !self.client.permits(request.uri()) {
             let first = !std::mem::replace(&mut self.trail().denied, true);
             if first {
                 let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
@@ -269,19 +308,19 @@ impl WasiHttpHooks for Outbound {
             }
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
-        let (clients, trail) = (self.clients.clone(), self.trail.clone());
+        let (client, trail) = (self.client.clone(), self.trail.clone());
         Box::new(async move {
-            let client = clients.client(request.uri()).map_err(|problem| HttpError::InternalError(Some(problem)))?;
             let lock = || trail.lock().unwrap_or_else(PoisonError::into_inner);
             lock().requests += 1;
-            let answer = exchange(&client, request).await?;
+            let answer = client.send(request).await?;
             lock().remember(answer.0.headers());
             Ok(answer)
         })
     }
 }
 
-type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
+/// An answer, and what is still to come of the exchange: nothing.
+pub type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
 
 async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) -> Result<Answer, HttpError> {
     let (mut parts, body) = request.into_parts();

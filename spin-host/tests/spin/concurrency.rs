@@ -1,0 +1,89 @@
+//! Many requests at once: one instance serves several, and they share one token and one request for it.
+
+use std::time::Duration;
+
+use futures::future::join_all;
+use onepassword_users_host::simulator::{Config, Fault, Operation};
+
+use crate::rig::{Rig, Setup, WENDY};
+
+async fn get_64(rig: &Rig) {
+    let path = format!("/v1/users/{}", rig.id(WENDY));
+    let answers = join_all((0..64).map(|_| rig.get(&path))).await;
+    assert!(answers.iter().all(|answer| answer.status == 200), "{answers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixty_four_requests_obtain_one_token_for_each_instance() {
+    let rig = Rig::new().await;
+    // The token is slow to come, so that all requests of an instance want it meanwhile.
+    for _ in 0..64 {
+        rig.simulator.inject(Operation::Token, Fault::Delay(Duration::from_millis(300)));
+    }
+    get_64(&rig).await;
+    let instances = rig.server.instances();
+    let (requests, tokens) = rig.requests();
+    assert!((1..64).contains(&instances), "instances are shared: {instances}");
+    assert!((1..=instances).contains(&tokens), "{tokens} token requests by {instances} instances");
+    assert_eq!(requests, 64 + tokens, "and nothing is asked twice");
+
+    // Taken back, it is replaced in the same way.
+    rig.simulator.revoke_tokens();
+    get_64(&rig).await;
+    let (_, tokens) = rig.requests();
+    let instances = rig.server.instances();
+    assert!((1..=instances).contains(&tokens), "{tokens} token requests by {instances} instances");
+}
+
+/// Requests that come while an instance waits are given to it: 16 at once, and one token for all.
+#[tokio::test(flavor = "multi_thread")]
+async fn requests_of_one_instance_share_its_token() {
+    let rig = Rig::new().await;
+    rig.simulator.inject(Operation::Token, Fault::Delay(Duration::from_secs(2)));
+    let path = format!("/v1/users/{}", rig.id(WENDY));
+    let answers = join_all((0..16_u64).map(|n| {
+        let (rig, path) = (&rig, &path);
+        async move {
+            tokio::time::sleep(Duration::from_millis(50 * n)).await;
+            rig.get(path).await
+        }
+    }));
+    assert!(answers.await.iter().all(|answer| answer.status == 200));
+    let instances = rig.server.instances();
+    assert!(instances <= 4, "{instances} instances for 16 requests, of which most wait");
+    let (requests, tokens) = rig.requests();
+    assert_eq!((requests, tokens), (16 + instances, instances));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_slow_request_keeps_no_other_waiting() {
+    let rig = Rig::new().await;
+    rig.get("/v1/users?limit=1").await;
+    rig.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(3)));
+    let began = std::time::Instant::now();
+    let path = format!("/v1/users/{WENDY}");
+    let slow = rig.get("/v1/users?limit=1");
+    let fast = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let answer = rig.get(&path).await;
+        (answer.status, began.elapsed())
+    };
+    let (slow, (status, took)) = tokio::join!(slow, fast);
+    assert_eq!((slow.status, status), (200, 200));
+    assert!(took < Duration::from_secs(2), "{took:?}");
+}
+
+/// An instance serves 128 requests, and one that has nothing to do ends after a second.
+#[tokio::test]
+async fn instances_come_and_go() {
+    let rig = Setup::with(Config { users: 10, ..Config::default() }).await.serve().await;
+    let path = format!("/v1/users/{}", rig.id(WENDY));
+    for _ in 0..129 {
+        assert_eq!(rig.get(&path).await.status, 200);
+    }
+    assert_eq!(rig.server.instances(), 2);
+    assert_eq!(rig.requests(), (131, 2), "each obtains a token of its own");
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    assert_eq!(rig.get(&path).await.status, 200);
+    assert_eq!(rig.server.instances(), 3);
+}

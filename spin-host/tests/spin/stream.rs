@@ -1,0 +1,134 @@
+//! Lists one user a line: complete and in little memory, or visibly broken.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use onepassword_users_host::simulator::{Config, Fault, Operation};
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::rig::{READER, Rig, Setup, WENDY};
+
+/// The lines that came, and whether the stream ended cleanly.
+async fn lines(rig: &Rig, path: &str) -> (Vec<Value>, bool) {
+    let mut response = begin(rig, path).await;
+    let (mut text, mut clean) = (Vec::new(), true);
+    loop {
+        match response.chunk().await {
+            Ok(Some(chunk)) => text.extend_from_slice(&chunk),
+            Ok(None) => break,
+            Err(_) => {
+                clean = false;
+                break;
+            }
+        }
+    }
+    let lines = String::from_utf8(text).unwrap();
+    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is whole");
+    (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), clean)
+}
+
+async fn begin(rig: &Rig, path: &str) -> reqwest::Response {
+    let request = rig.request(Method::GET, path).bearer_auth(READER).header("accept", "application/x-ndjson");
+    let response = request.send().await.unwrap();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["content-type"], "application/x-ndjson");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    response
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stream_of_250_000_users_takes_little_memory() {
+    let mut setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
+    setup.memory = 48 * 1024 * 1024;
+    let rig = setup.serve().await;
+    let (lines, clean) = lines(&rig, "/v1/users").await;
+    assert!(clean);
+    let ids: HashSet<&str> = lines.iter().map(|user| user["id"].as_str().unwrap()).collect();
+    assert_eq!((lines.len(), ids.len()), (250_000, 250_000), "each once");
+    assert_eq!(rig.requests(), (251, 1));
+    let log = rig.log();
+    assert_eq!((log.len(), &log[0]["outcome"], &log[0]["users"]), (1, &"listed".into(), &250_000.into()));
+    println!("the most memory of an instance: {} bytes", rig.server.peak_memory());
+}
+
+#[tokio::test]
+async fn a_stream_is_the_same_list() {
+    let rig = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
+    let whole = rig.get("/v1/users").await.json;
+    let (stream, clean) = lines(&rig, "/v1/users").await;
+    assert!(clean);
+    assert_eq!(Value::from(stream), whole["users"]);
+
+    let (stream, clean) = lines(&rig, "/v1/users?state=suspended").await;
+    assert!(clean && !stream.is_empty() && stream.iter().all(|user| user["state"] == "suspended"));
+
+    // With a limit the last line tells where to go on, if there is more.
+    let (mut stream, clean) = lines(&rig, "/v1/users?limit=1500").await;
+    assert!(clean);
+    let token = stream.pop().unwrap()["next_page_token"].as_str().unwrap().to_owned();
+    let (rest, clean) = lines(&rig, &format!("/v1/users?limit=1500&page_token={token}")).await;
+    assert!(clean);
+    assert_eq!((stream.len(), rest.len()), (1500, 1000));
+    stream.extend(rest);
+    assert_eq!(Value::from(stream), whole["users"]);
+}
+
+/// What fails half-way says so in its last line, and never ends as a whole list does.
+#[tokio::test]
+async fn a_failure_half_way_is_the_last_line_of_a_broken_stream() {
+    let rig = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
+    let pass = || Fault::Delay(Duration::ZERO);
+    for (fault, code) in [
+        (Fault::reply(500, r#"{"code":13,"message":"internal","details":[]}"#), "unavailable"),
+        (Fault::reply(200, r#"{"users":[]}"#), "invalid-response"),
+        (Fault::Close, "unavailable"),
+    ] {
+        for passes in [1, 2] {
+            for _ in 0..passes {
+                rig.simulator.inject(Operation::List, pass());
+            }
+            rig.simulator.inject(Operation::List, fault.clone());
+            let (mut stream, clean) = lines(&rig, "/v1/users").await;
+            assert!(!clean, "it must not look whole");
+            let last = stream.pop().unwrap();
+            assert_eq!(last["error"]["code"], code, "{last}");
+            assert_eq!(stream.len(), 1000 * passes);
+            assert!(stream.iter().all(|user| user["id"].is_string()));
+            let log = rig.log();
+            assert_eq!((log.len(), &log[0]["outcome"]), (1, &code.into()));
+            assert_eq!(log[0]["users"], 1000 * passes);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_fails_at_once_has_a_status() {
+    let rig = Rig::new().await;
+    rig.simulator.inject(Operation::List, Fault::reply(403, r#"{"code":7,"message":"no","details":[]}"#));
+    let request = rig.request(Method::GET, "/v1/users").bearer_auth(READER).header("accept", "application/x-ndjson");
+    let answer = crate::rig::Answer::of(request).await;
+    assert_eq!((answer.status, answer.code()), (403, "permission-denied"));
+}
+
+#[tokio::test]
+async fn whoever_leaves_half_way_leaves_nothing_running() {
+    let rig = Setup::with(Config { users: 50_000, ..Config::default() }).await.serve().await;
+    let mut response = begin(&rig, "/v1/users").await;
+    response.chunk().await.unwrap().unwrap();
+    drop(response);
+    let mut log = Vec::new();
+    for _ in 0..100 {
+        log = rig.log();
+        if !log.is_empty() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(log[0]["outcome"], "abandoned", "{log:?}");
+    let (requests, _) = rig.requests();
+    assert!(requests < 51, "{requests} requests");
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(rig.requests().0, 0);
+    assert_eq!(rig.get(&format!("/v1/users/{WENDY}")).await.status, 200, "and the next is served");
+}

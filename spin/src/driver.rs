@@ -1,0 +1,76 @@
+//! Carries out the steps of an action over Spin's variables and WASI 0.3. Many actions may be under way in one instance.
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use futures::future::{Either, select};
+use onepassword_users_core::{Action, Error, Event, Instant, LookupError, Secret, Session, Step};
+use spin_sdk::variables;
+use spin_sdk::wasip3::clocks::monotonic_clock;
+
+use crate::http;
+
+/// How often a request looks whether another has obtained the token. It cannot be woken: Rust's wakers do not reach across the
+/// requests of an instance (wit-bindgen 0.57 traps).
+const GLANCE: Duration = Duration::from_millis(10);
+
+thread_local! {
+    /// The one session of this instance, which has one thread: all its requests share a token.
+    static SESSION: Session = Session::new();
+}
+
+/// The session of this instance.
+pub(crate) fn session() -> Session {
+    SESSION.with(Session::clone)
+}
+
+/// Runs an action to its end.
+pub(crate) async fn run<T>(mut action: Action<T>) -> Result<T, Error> {
+    let mut event = Event::Start;
+    loop {
+        event = match action.step(event, Instant::from_nanos(monotonic_clock::now())) {
+            Step::Setting(name) => Event::Setting(variable(name).await),
+            Step::Secret(name) => Event::Secret(variable(name).await.map(|value| value.map(Secret::new))),
+            Step::Send(request) => Event::Response(http::exchange(&request).await),
+            Step::Wait(duration) => {
+                sleep(duration).await;
+                Event::Elapsed
+            }
+            Step::Join(fetch, most) => {
+                let over = async {
+                    while !fetch.is_over() {
+                        sleep(GLANCE).await;
+                    }
+                };
+                // Either way the action looks for itself what came of it.
+                let _ = within(most, over).await;
+                Event::Elapsed
+            }
+            Step::Done(result) => return result,
+        };
+    }
+}
+
+/// The variable of this name (`client-secret` is `client_secret` to Spin); `None` if the application has no such variable.
+pub(crate) async fn variable(name: &str) -> Result<Option<String>, LookupError> {
+    match variables::get(name.replace('-', "_")).await {
+        Ok(value) => Ok(Some(value)),
+        Err(variables::Error::Undefined(_)) => Ok(None),
+        Err(variables::Error::InvalidName(why)) => Err(LookupError::Denied(why)),
+        Err(variables::Error::Provider(why) | variables::Error::Other(why)) => Err(LookupError::Unavailable(why)),
+    }
+}
+
+/// Lets time pass.
+pub(crate) async fn sleep(duration: Duration) {
+    spin_sdk::time::sleep(duration).await;
+}
+
+/// What comes of the work if it is done in time.
+pub(crate) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(sleep(most))).await {
+        Either::Left((result, _)) => Some(result),
+        Either::Right(_) => None,
+    }
+}

@@ -1,0 +1,113 @@
+//! One HTTP exchange over `wasi:http` 0.3, with every wait bounded by a timer of our own: a host may ignore request options.
+
+use std::future::IntoFuture;
+use std::pin::pin;
+
+use futures::future::{Either, select};
+use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
+pub(crate) use spin_sdk::wasip3::http::types::ErrorCode;
+use spin_sdk::wasip3::http::{client, types as wire};
+use spin_sdk::wasip3::{wit_future, wit_stream};
+use spin_sdk::wit_bindgen::StreamResult;
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::driver::within;
+use crate::error_code::transport_error;
+
+/// How much is read at once, in bytes.
+const CHUNK: usize = 64 * 1024;
+
+/// Sends a request and reads the whole answer.
+pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportError> {
+    let timeout = || error(TransportFault::Timeout, "");
+    // However busily it drips, the whole must be done by the deadline.
+    within(request.deadline, async {
+        let incoming = within(request.timeout, send(request)).await.ok_or_else(timeout)??;
+        let mut response = Response::new(incoming.get_status_code(), Vec::new());
+        response.headers = incoming.get_headers().copy_all();
+        let announced = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
+        let announced = announced.and_then(|(_, length)| std::str::from_utf8(length).ok()?.parse().ok()).unwrap_or(0);
+        // Room for all of it at once: a body that grows leaves copies of itself behind.
+        response.body.reserve_exact(request.max_body.min(announced));
+
+        let (_processed, processed) = wit_future::new(|| Ok(()));
+        let (mut stream, trailers) = wire::Response::consume_body(incoming, processed);
+        let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK));
+        loop {
+            let read = stream.read(std::mem::take(&mut *chunk));
+            let (result, bytes) = within(request.timeout, read).await.ok_or_else(timeout)?;
+            *chunk = bytes;
+            if response.body.len() + chunk.len() > request.max_body {
+                return Err(error(TransportFault::TooLarge { status: response.status }, ""));
+            }
+            response.body.extend_from_slice(&chunk);
+            // Wipes what was read, and leaves its room.
+            chunk.zeroize();
+            match result {
+                StreamResult::Complete(_) => {}
+                StreamResult::Dropped | StreamResult::Cancelled => break,
+            }
+        }
+        // Only here it shows whether the body came to its own end.
+        within(request.timeout, trailers.into_future()).await.ok_or_else(timeout)?.map_err(transport_error)?;
+        Ok(response)
+    })
+    .await
+    .unwrap_or_else(|| Err(timeout()))
+}
+
+/// Sends a request and waits for the head of the answer.
+async fn send(request: &Request) -> Result<wire::Response, TransportError> {
+    let (body, contents) = match request.body {
+        Some(bytes) if !bytes.is_empty() => {
+            let (writer, reader) = wit_stream::new();
+            (Some((writer, bytes.to_vec())), Some(reader))
+        }
+        _ => (None, None),
+    };
+    let (trailers, no_trailers) = wit_future::new(|| Ok(None));
+    let (outgoing, _sent) = wire::Request::new(headers(request)?, contents, no_trailers, None);
+    describe(&outgoing, request).map_err(|what| error(TransportFault::Internal, what))?;
+    let answer = pin!(client::send(outgoing));
+    let write = pin!(async {
+        if let Some((mut writer, bytes)) = body {
+            writer.write_all(bytes).await;
+        }
+        // Whether it arrived is seen by the answer: a server may answer before it has read the body.
+        let _ = trailers.write(Ok(None)).await;
+    });
+    let answer = match select(answer, write).await {
+        Either::Left((answer, _)) => answer,
+        Either::Right(((), answer)) => answer.await,
+    };
+    answer.map_err(transport_error)
+}
+
+fn headers(request: &Request) -> Result<wire::Fields, TransportError> {
+    let headers = wire::Fields::new();
+    for (name, value) in &request.headers {
+        let set = headers.append(name, value.expose().as_bytes());
+        set.map_err(|_| error(TransportFault::Internal, name))?;
+    }
+    Ok(headers)
+}
+
+/// Everything but headers and body; the error names the part that the host refused.
+fn describe(outgoing: &wire::Request, request: &Request) -> Result<(), &'static str> {
+    let method = match request.method {
+        Method::Get => wire::Method::Get,
+        Method::Post => wire::Method::Post,
+    };
+    let scheme = match request.scheme {
+        Scheme::Http => wire::Scheme::Http,
+        Scheme::Https => wire::Scheme::Https,
+    };
+    outgoing.set_method(&method).map_err(|()| "the method")?;
+    outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme")?;
+    outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
+    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")
+}
+
+fn error(fault: TransportFault, detail: &str) -> TransportError {
+    TransportError { fault, detail: detail.to_owned() }
+}

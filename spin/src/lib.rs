@@ -1,0 +1,35 @@
+//! The Spin application: four actions on 1Password users as an HTTP API, for whoever bears a key.
+//!
+//! ```text
+//!   request ──▶ service ── access: who calls? ── route: what is wanted? ──▶ driver ◀──▶ core
+//!                  │                                                          │
+//!   answer ◀── json, problem, ndjson                                 http ◀───┴───▶ Spin's variables
+//! ```
+//!
+//! Nothing here knows a route, a field or an error of 1Password: that is the core's. What needs no platform (who may call,
+//! what a request means, what an answer looks like) builds and is tested natively; what moves bytes is for WebAssembly alone.
+
+extern crate alloc;
+
+pub mod access;
+pub mod json;
+pub mod log;
+pub mod problem;
+pub mod route;
+
+#[cfg(target_family = "wasm")]
+mod driver;
+#[cfg(target_family = "wasm")]
+mod entry;
+#[cfg(target_family = "wasm")]
+#[path = "../../src/error_code.rs"]
+mod error_code;
+#[cfg(target_family = "wasm")]
+mod http;
+#[cfg(target_family = "wasm")]
+mod ndjson;
+#[cfg(target_family = "wasm")]
+mod service;
+
+/// The description of the API, in OpenAPI 3.1. A test compares its schemas with the types of [`json`] and [`problem`].
+pub const OPENAPI: &str = include_str!("../openapi.json");

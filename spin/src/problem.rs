@@ -1,0 +1,276 @@
+//! What goes wrong, as problem documents (RFC 9457), with the right status for each.
+
+use onepassword_users_core::{self as core_, Error, Outage, TransportFault};
+#[cfg(test)]
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// One kind of problem.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Kind {
+    /// Its name. That of an action's error is the name of the case in the WIT contract.
+    pub code: &'static str,
+    /// What it is, whatever the occasion.
+    pub title: &'static str,
+    /// The HTTP statuses that it may have.
+    pub statuses: &'static [u16],
+}
+
+const fn kind(code: &'static str, title: &'static str, statuses: &'static [u16]) -> Kind {
+    Kind { code, title, statuses }
+}
+
+/// All kinds of problems: first those of the actions, then those of this API.
+pub const KINDS: &[Kind] = &[
+    kind("invalid-argument", "An argument cannot be used", &[400]),
+    kind("misconfigured", "A setting is missing or wrong", &[503]),
+    kind("unauthenticated", "1Password does not accept the credentials", &[503]),
+    kind("permission-denied", "1Password refuses this", &[403]),
+    kind("user-not-found", "There is no such user", &[404]),
+    kind("ambiguous-user", "Several users bear the address", &[422]),
+    kind("last-owner", "The last owner cannot be suspended", &[409]),
+    kind("externally-managed", "An externally managed user cannot be suspended here", &[409]),
+    kind("rate-limited", "1Password had too many requests", &[503]),
+    kind("unavailable", "1Password cannot be reached, is too slow, or fails", &[503, 504]),
+    kind("invalid-response", "An answer cannot be trusted", &[502]),
+    kind("other", "1Password refuses the request", &[400, 502]),
+    kind("keys-not-usable", "No key can be accepted", &[503]),
+    kind("unauthorized", "A key is needed", &[401]),
+    kind("forbidden", "This key does not allow it", &[403]),
+    kind("not-found", "There is no such resource", &[404]),
+    kind("method-not-allowed", "The resource does not have this method", &[405]),
+    kind("unknown-parameter", "A query parameter is not known", &[400]),
+    kind("unsupported-media-type", "The body is not JSON", &[415]),
+    kind("content-too-large", "The body is too long", &[413]),
+    kind("malformed-json", "The body is not well-formed JSON", &[400]),
+    kind("invalid-body", "The body says something that is not known", &[400]),
+    kind("incomplete-body", "The body did not arrive", &[400, 408]),
+];
+
+/// A problem document.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub struct Problem {
+    /// Where the kind of problem is described.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What it is, whatever the occasion.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, for a person.
+    pub detail: String,
+    /// The name of the kind, for a program.
+    pub code: &'static str,
+    /// What to do about it, for a person.
+    pub remedy: String,
+    /// Whether the same request may succeed if it is simply repeated later.
+    pub retryable: bool,
+    /// True if the user may have been changed all the same: look before you report anything.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub may_have_changed: bool,
+    /// How many seconds to wait before the next attempt, if the service said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry_after: Option<u64>,
+    /// What 1Password said, if it said anything.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub service: Option<Reply>,
+    /// The variable of the application that is missing or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub setting: Option<String>,
+    /// The argument that cannot be used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub argument: Option<String>,
+    /// The users who bear the address: the first 100.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub user_ids: Option<Vec<String>>,
+    /// The methods that the resource has, for the header `Allow`.
+    #[serde(skip)]
+    pub allow: Option<&'static str>,
+}
+
+/// The service's own words.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// A number of `google.rpc.Code`, or an OAuth 2.0 error.
+    pub code: Option<String>,
+    /// The message; may be empty.
+    pub message: String,
+}
+
+impl Problem {
+    /// A problem of this API, not of an action. A code without an entry in [`KINDS`] is nobody's: a test looks for such.
+    #[must_use]
+    pub fn new(code: &'static str, status: u16, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        let title = KINDS.iter().find(|kind| kind.code == code).map_or("", |kind| kind.title);
+        Self {
+            kind: format!("/openapi.json#/x-problems/{code}"),
+            title,
+            status,
+            detail: detail.into(),
+            code,
+            remedy: remedy.into(),
+            retryable: false,
+            may_have_changed: false,
+            retry_after: None,
+            service: None,
+            setting: None,
+            argument: None,
+            user_ids: None,
+            allow: None,
+        }
+    }
+
+    /// The keys that the application was given cannot be used. Whoever bears none is not told why.
+    #[must_use]
+    pub fn keys_not_usable(retryable: bool) -> Self {
+        let problem = Self::new(
+            "keys-not-usable",
+            503,
+            "no call is let in, because the keys that the service was given cannot be used",
+            "The service's log says what is wrong with reader_keys or responder_keys.",
+        );
+        Self { retryable, ..problem }
+    }
+
+    /// No key, or nobody's.
+    #[must_use]
+    pub fn unauthorized() -> Self {
+        let remedy = "Send the header Authorization: Bearer followed by a key of this service.";
+        Self::new("unauthorized", 401, "the request bears no key that is known", remedy)
+    }
+
+    /// A key that allows less.
+    #[must_use]
+    pub fn forbidden() -> Self {
+        let remedy = "Use a key of responder_keys: those of reader_keys are for reading alone.";
+        Self::new("forbidden", 403, "this key does not allow changes", remedy)
+    }
+
+    /// A failed action that an argument is to blame for.
+    #[must_use]
+    pub fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
+        Error::InvalidArgument { argument, problem: problem.into() }.into()
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let mut problem = Self::new(error.code(), status(&error), error.to_string(), error.remedy());
+        problem.retryable = error.is_retryable();
+        problem.may_have_changed = error.may_have_changed();
+        problem.retry_after = error.retry_after().map(|pause| pause.as_secs());
+        problem.service = error.reply().map(|core_::Reply { status, code, message }| Reply {
+            status: *status,
+            code: code.clone(),
+            message: message.clone(),
+        });
+        // Names are spelt here as the variables and parameters are.
+        let name = |name: &str| Some(name.replace('-', "_"));
+        match error {
+            Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
+                problem.setting = name(setting);
+            }
+            Error::Unavailable { outage: Outage::Lookup { name: setting, .. }, .. } => problem.setting = name(setting),
+            Error::InvalidArgument { argument, .. } => problem.argument = name(argument),
+            Error::AmbiguousUser { ids, .. } => problem.user_ids = Some(ids),
+            _ => {}
+        }
+        problem
+    }
+}
+
+/// The status that tells a caller who is to blame: the caller (4xx), this service's settings or 1Password (5xx, but never
+/// 500, which would say that nobody knows).
+fn status(error: &Error) -> u16 {
+    match error {
+        Error::InvalidArgument { .. } => 400,
+        Error::PermissionDenied { .. } => 403,
+        Error::UserNotFound { .. } => 404,
+        Error::LastOwner { .. } | Error::ExternallyManaged { .. } => 409,
+        Error::AmbiguousUser { .. } => 422,
+        Error::Unavailable { outage: Outage::Deadline(_), .. } => 504,
+        Error::Unavailable { outage: Outage::Transport { error, .. }, .. }
+            if error.fault == TransportFault::Timeout =>
+        {
+            504
+        }
+        Error::Misconfigured { .. }
+        | Error::Unauthenticated { .. }
+        | Error::RateLimited { .. }
+        | Error::Unavailable { .. } => 503,
+        // What the service calls a bad request, such as a page token that it does not know, came from the caller.
+        Error::Other { reply: Some(core_::Reply { status: 400, .. }), .. } => 400,
+        _ => 502,
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end here")]
+mod tests {
+    use std::time::Duration;
+
+    use onepassword_users_core::{Reply, TransportError, UserRef};
+
+    use super::*;
+
+    fn reply(status: u16) -> Reply {
+        Reply { status, code: Some("7".into()), message: "no".into() }
+    }
+
+    fn unavailable(outage: Outage) -> Error {
+        Error::Unavailable { outage, retry_after: Some(Duration::from_secs(7)), may_have_changed: true }
+    }
+
+    fn transport(fault: TransportFault) -> Outage {
+        Outage::Transport { origin: "https://x".into(), error: TransportError { fault, detail: String::new() } }
+    }
+
+    /// Every error of the core becomes a problem of a described kind, with a status that is described for it.
+    #[test]
+    fn every_error_has_its_status() {
+        for (error, status) in [
+            (Error::InvalidArgument { argument: "page-token", problem: String::new() }, 400),
+            (Error::Misconfigured { name: "base-url", problem: String::new(), reply: None }, 503),
+            (Error::Unauthenticated { name: "client-secret", reply: reply(401) }, 503),
+            (Error::PermissionDenied { permission: "list users", reply: reply(403) }, 403),
+            (Error::UserNotFound { user: UserRef::Id("A".into()), reply: None }, 404),
+            (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 422),
+            (Error::LastOwner { reply: reply(403) }, 409),
+            (Error::ExternallyManaged { reply: reply(403) }, 409),
+            (Error::RateLimited { retry_after: None, reply: reply(429) }, 503),
+            (unavailable(Outage::Service(reply(503))), 503),
+            (unavailable(Outage::Lookup { name: "client-secret", detail: String::new() }), 503),
+            (unavailable(transport(TransportFault::Connect)), 503),
+            (unavailable(transport(TransportFault::Timeout)), 504),
+            (unavailable(Outage::Deadline(Duration::from_secs(1))), 504),
+            (Error::InvalidResponse { problem: String::new(), status: 200, may_have_changed: false }, 502),
+            (Error::Other { problem: String::new(), reply: Some(reply(400)) }, 400),
+            (Error::Other { problem: String::new(), reply: Some(reply(409)) }, 502),
+            (Error::Other { problem: String::new(), reply: None }, 502),
+        ] {
+            let problem = Problem::from(error.clone());
+            assert_eq!(problem.status, status, "{error:?}");
+            let kind = KINDS.iter().find(|kind| kind.code == problem.code).unwrap();
+            assert!(kind.statuses.contains(&status) && !problem.remedy.is_empty(), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn a_problem_names_what_the_caller_can_use() {
+        let problem = Problem::from(unavailable(Outage::Service(reply(503))));
+        assert_eq!((problem.retry_after, problem.retryable, problem.may_have_changed), (Some(7), true, true));
+        assert_eq!(problem.service.unwrap().code.as_deref(), Some("7"));
+        let problem = Problem::from(Error::Unauthenticated { name: "client-secret", reply: reply(401) });
+        assert_eq!(problem.setting.as_deref(), Some("client_secret"));
+        assert_eq!(Problem::argument("page-token", "x").argument.as_deref(), Some("page_token"));
+        let text = serde_json::to_string(&Problem::unauthorized()).unwrap();
+        assert!(
+            !text.contains("null") && text.contains(r##""type":"/openapi.json#/x-problems/unauthorized""##),
+            "{text}"
+        );
+    }
+}

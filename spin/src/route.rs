@@ -1,0 +1,366 @@
+//! What a request wants: method, path, query and body become a call, or the problem that says what is wrong with them.
+
+use onepassword_users_core::{ListQuery, MAX_USERS, StateFilter, UserRef};
+use percent_encoding::percent_decode_str;
+
+use crate::access::Role;
+use crate::json::ChangeOptions;
+use crate::problem::Problem;
+
+/// The longest body that is read, in bytes.
+pub const MAX_BODY: usize = 64 * 1024;
+
+/// What is wanted.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Route {
+    /// List users.
+    List {
+        /// Which of them.
+        query: ListQuery,
+        /// One user a line, page by page.
+        ndjson: bool,
+    },
+    /// Look up one user.
+    Get(UserRef),
+    /// Suspend a user.
+    Suspend(UserRef),
+    /// Reactivate a user.
+    Reactivate(UserRef),
+    /// The TEST button.
+    Test,
+    /// The description of the API.
+    OpenApi,
+}
+
+/// The path that tells that the application runs. It alone needs no key.
+pub const HEALTH: &str = "/healthz";
+
+impl Route {
+    /// Finds what is wanted, but for the body.
+    ///
+    /// # Errors
+    ///
+    /// No such resource or method, an unknown parameter, an argument that cannot be used.
+    pub fn find(method: &str, path: &str, query: Option<&str>, accept: &[u8]) -> Result<Self, Problem> {
+        let query = query.unwrap_or_default();
+        match path {
+            "/v1/users" => {
+                only("GET", method)?;
+                return Ok(Self::List { query: list_query(query)?, ndjson: prefers_ndjson(accept) });
+            }
+            "/v1/test" => {
+                only("POST", method)?;
+                no_parameters(query)?;
+                return Ok(Self::Test);
+            }
+            "/openapi.json" | HEALTH => {
+                only("GET", method)?;
+                no_parameters(query)?;
+                return Ok(Self::OpenApi);
+            }
+            _ => {}
+        }
+        let user = path.strip_prefix("/v1/users/").filter(|user| !user.is_empty() && !user.contains('/'));
+        let Some(user) = user else {
+            let remedy = "GET /openapi.json describes the resources that there are.";
+            return Err(Problem::new("not-found", 404, "there is no such resource", remedy));
+        };
+        let Ok(user) = percent_decode_str(user).decode_utf8() else {
+            return Err(Problem::argument("user", "its percent-encoding is not that of UTF-8"));
+        };
+        type Change = fn(UserRef) -> Route;
+        let changes: [(&str, Change); 2] = [(":suspend", Self::Suspend), (":reactivate", Self::Reactivate)];
+        for (verb, change) in changes {
+            if let Some(user) = user.strip_suffix(verb) {
+                only("POST", method)?;
+                no_parameters(query)?;
+                return Ok(change(user_ref(user)));
+            }
+        }
+        only("GET", method)?;
+        no_parameters(query)?;
+        Ok(Self::Get(user_ref(&user)))
+    }
+
+    /// Which keys allow this.
+    #[must_use]
+    pub fn needs(&self) -> Role {
+        match self {
+            Self::Suspend(_) | Self::Reactivate(_) => Role::Responder,
+            Self::List { .. } | Self::Get(_) | Self::Test | Self::OpenApi => Role::Reader,
+        }
+    }
+
+    /// The name of the action, for the log.
+    #[must_use]
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::List { .. } => "list-users",
+            Self::Get(_) => "get-user",
+            Self::Suspend(_) => "suspend-user",
+            Self::Reactivate(_) => "reactivate-user",
+            Self::Test => "test",
+            Self::OpenApi => "openapi",
+        }
+    }
+
+    /// The user, as the caller named it.
+    #[must_use]
+    pub fn user(&self) -> Option<&str> {
+        match self {
+            Self::Get(user) | Self::Suspend(user) | Self::Reactivate(user) => {
+                let (UserRef::Id(user) | UserRef::Email(user)) = user;
+                Some(user)
+            }
+            Self::List { .. } | Self::Test | Self::OpenApi => None,
+        }
+    }
+
+    /// Whether this takes a body at all. That of any other request is not looked at.
+    #[must_use]
+    pub fn takes_body(&self) -> bool {
+        matches!(self, Self::Suspend(_) | Self::Reactivate(_) | Self::Test)
+    }
+}
+
+/// Reads the body of a change, or of a test, which takes no options.
+///
+/// # Errors
+///
+/// Another media type than JSON, malformed JSON, a key or type that is not known.
+pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<ChangeOptions, Problem> {
+    if body.is_empty() {
+        return Ok(ChangeOptions::default());
+    }
+    let media_type = content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default();
+    if !media_type.trim_ascii().eq_ignore_ascii_case(b"application/json") {
+        let remedy = "Send the header Content-Type: application/json, or no body.";
+        return Err(Problem::new("unsupported-media-type", 415, "the body is not declared as JSON", remedy));
+    }
+    // A struct would be read from an array, too.
+    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
+        let detail = format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
+        Problem::new("malformed-json", 400, detail, "Send a JSON object, or no body.")
+    })?;
+    let invalid =
+        |detail: String| Problem::new("invalid-body", 400, detail, "Send {\"dry_run\":true}, {}, or no body.");
+    if !value.is_object() {
+        return Err(invalid("the body is no JSON object".into()));
+    }
+    serde_json::from_value(value)
+        .map_err(|error| invalid(format!("the body is not as described: {}", cut(&error.to_string()))))
+}
+
+fn only(allowed: &'static str, method: &str) -> Result<(), Problem> {
+    if method == allowed {
+        return Ok(());
+    }
+    let detail = format!("this resource has the method {allowed} alone");
+    let problem = Problem::new("method-not-allowed", 405, detail, format!("Use {allowed}."));
+    Err(Problem { allow: Some(allowed), ..problem })
+}
+
+fn user_ref(user: &str) -> UserRef {
+    if user.contains('@') { UserRef::Email(user.into()) } else { UserRef::Id(user.into()) }
+}
+
+fn list_query(query: &str) -> Result<ListQuery, Problem> {
+    let [state, limit, page_token] = parameters(query, ["state", "limit", "page_token"])?;
+    let state = match state.as_deref() {
+        None => None,
+        Some("active") => Some(StateFilter::Active),
+        Some("suspended") => Some(StateFilter::Suspended),
+        Some(_) => return Err(Problem::argument("state", "it is neither active nor suspended")),
+    };
+    let limit = match limit.map(|limit| limit.parse()) {
+        None => None,
+        Some(Ok(limit @ 1..=MAX_USERS)) => Some(limit),
+        Some(_) => {
+            return Err(Problem::argument("limit", format!("it is not a whole number from 1 to {MAX_USERS}")));
+        }
+    };
+    Ok(ListQuery { state, limit, page_token })
+}
+
+fn no_parameters(query: &str) -> Result<(), Problem> {
+    parameters(query, []).map(|[]| ())
+}
+
+/// The values of these parameters, each given once at most, and no others.
+fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[Option<String>; N], Problem> {
+    let mut values = [const { None }; N];
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        let known = names.iter().zip(&mut values).find(|(known, _)| **known == name);
+        let Some((name, place)) = known else {
+            let remedy = match names.as_slice() {
+                [] => "This resource has no parameters.".into(),
+                names => format!("The parameters are {}.", names.join(", ")),
+            };
+            return Err(Problem::new(
+                "unknown-parameter",
+                400,
+                format!("there is no parameter {:?}", cut(&name)),
+                remedy,
+            ));
+        };
+        if place.replace(value.into_owned()).is_some() {
+            return Err(Problem::argument(name, "it is given more than once"));
+        }
+    }
+    Ok(values)
+}
+
+/// Whether a list is wanted one user a line: only if this is asked for, and not less than JSON is (RFC 9110, section 12.5.1).
+fn prefers_ndjson(accept: &[u8]) -> bool {
+    let accept = String::from_utf8_lossy(accept);
+    let weight = |media_type: &str| {
+        accept.split(',').find_map(|range| {
+            let mut parts = range.split(';').map(str::trim);
+            let is_it = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(media_type));
+            let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
+            is_it.then(|| weight.map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0)))
+        })
+    };
+    let ndjson = weight("application/x-ndjson").unwrap_or(0.0);
+    ndjson > 0.0 && ndjson >= weight("application/json").unwrap_or(0.0)
+}
+
+/// A caller's text, cut to what fits into a message.
+fn cut(text: &str) -> String {
+    text.chars().take(100).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end here")]
+mod tests {
+    use super::*;
+
+    fn find(method: &str, target: &str) -> Result<Route, &'static str> {
+        let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
+        Route::find(method, path, query, b"").map_err(|problem| problem.code)
+    }
+
+    fn list(state: Option<StateFilter>, limit: Option<u32>, page_token: Option<&str>) -> Result<Route, &'static str> {
+        let query = ListQuery { state, limit, page_token: page_token.map(Into::into) };
+        Ok(Route::List { query, ndjson: false })
+    }
+
+    #[test]
+    fn requests_are_understood() {
+        let id = |id: &str| UserRef::Id(id.into());
+        let email = || UserRef::Email("wendy+x@example.com".into());
+        assert_eq!(find("GET", "/v1/users"), list(None, None, None));
+        assert_eq!(find("GET", "/v1/users?"), list(None, None, None));
+        assert_eq!(
+            find("GET", "/v1/users?limit=250000&state=suspended&page_token=a%2Bb+c"),
+            list(Some(StateFilter::Suspended), Some(250_000), Some("a+b c"))
+        );
+        assert_eq!(find("GET", "/v1/users/WENDY"), Ok(Route::Get(id("WENDY"))));
+        for user in ["wendy+x@example.com", "wendy%2bx%40example.com"] {
+            assert_eq!(find("GET", &format!("/v1/users/{user}")), Ok(Route::Get(email())));
+            assert_eq!(find("POST", &format!("/v1/users/{user}:suspend")), Ok(Route::Suspend(email())));
+            assert_eq!(find("POST", &format!("/v1/users/{user}%3Areactivate")), Ok(Route::Reactivate(email())));
+        }
+        assert_eq!(find("GET", "/v1/users/a%2Fb"), Ok(Route::Get(id("a/b"))), "the core refuses it");
+        assert_eq!(find("POST", "/v1/users/:suspend"), Ok(Route::Suspend(id(""))), "and this");
+        assert_eq!(find("POST", "/v1/test"), Ok(Route::Test));
+        assert_eq!(find("GET", "/openapi.json"), Ok(Route::OpenApi));
+    }
+
+    #[test]
+    fn everything_else_has_its_problem() {
+        for path in
+            ["/", "", "/v1", "/v1/users/", "/v1/users/a/b", "/v1/users//", "/v2/users", "/V1/users", "/v1/test/"]
+        {
+            assert_eq!(find("GET", path), Err("not-found"), "{path}");
+        }
+        for (method, path) in [
+            ("POST", "/v1/users"),
+            ("HEAD", "/v1/users"),
+            ("get", "/v1/users"),
+            ("DELETE", "/v1/users/A"),
+            ("GET", "/v1/users/A:suspend"),
+            ("POST", "/v1/users/A:delete"),
+            ("PUT", "/v1/users/A:reactivate"),
+            ("GET", "/v1/test"),
+            ("OPTIONS", "/openapi.json"),
+        ] {
+            assert_eq!(find(method, path), Err("method-not-allowed"), "{method} {path}");
+        }
+        for query in ["x=1", "State=active", "filter=", "state=active&x", "&&=1"] {
+            assert_eq!(find("GET", &format!("/v1/users?{query}")), Err("unknown-parameter"), "{query}");
+            assert_eq!(find("GET", &format!("/v1/users/A?{query}")), Err("unknown-parameter"), "{query}");
+        }
+        for query in [
+            "state=",
+            "state=Active",
+            "limit=",
+            "limit=0",
+            "limit=-1",
+            "limit=1.5",
+            "limit=250001",
+            "limit=99999999999",
+            "limit=1&limit=1",
+        ] {
+            assert_eq!(find("GET", &format!("/v1/users?{query}")), Err("invalid-argument"), "{query}");
+        }
+        assert_eq!(find("GET", "/v1/users/%ff"), Err("invalid-argument"));
+    }
+
+    #[test]
+    fn only_changes_need_a_responder() {
+        for (method, path) in
+            [("GET", "/v1/users"), ("GET", "/v1/users/A"), ("POST", "/v1/test"), ("GET", "/openapi.json")]
+        {
+            assert_eq!(find(method, path).unwrap().needs(), Role::Reader);
+        }
+        for verb in ["suspend", "reactivate"] {
+            assert_eq!(find("POST", &format!("/v1/users/A:{verb}")).unwrap().needs(), Role::Responder);
+        }
+    }
+
+    #[test]
+    fn bodies_are_read_strictly() {
+        let read = |content_type: &str, body: &str| {
+            change_options(Some(content_type.as_bytes()), body.as_bytes())
+                .map(|options| options.dry_run)
+                .map_err(|problem| problem.code)
+        };
+        assert_eq!(change_options(None, b"").unwrap(), ChangeOptions::default());
+        assert_eq!(read("text/plain", ""), Ok(false));
+        for content_type in ["application/json", "Application/JSON ; charset=utf-8"] {
+            assert_eq!(read(content_type, "{}"), Ok(false));
+            assert_eq!(read(content_type, " {\"dry_run\": true}\n"), Ok(true));
+        }
+        for content_type in ["", "text/json", "application/jsonx", "application/x-www-form-urlencoded"] {
+            assert_eq!(read(content_type, "{}"), Err("unsupported-media-type"), "{content_type}");
+        }
+        assert_eq!(change_options(None, b"{}").map_err(|problem| problem.code), Err("unsupported-media-type"));
+        for body in ["{", "{}{}", "dry_run=true", "\u{feff}{}", "{\"dry_run\":tru}"] {
+            assert_eq!(read("application/json", body), Err("malformed-json"), "{body}");
+        }
+        for body in ["[]", "[true]", "null", "true", "{\"dry_run\":1}", "{\"dry_run\":null}", "{\"dryRun\":true}"] {
+            assert_eq!(read("application/json", body), Err("invalid-body"), "{body}");
+        }
+    }
+
+    #[test]
+    fn lines_are_given_to_those_who_ask_for_them() {
+        for accept in [
+            "application/x-ndjson",
+            "APPLICATION/X-NDJSON; q=0.5",
+            "text/html, application/x-ndjson",
+            "application/x-ndjson;q=0.9, */*;q=0.8",
+            "application/json, application/x-ndjson",
+        ] {
+            assert!(prefers_ndjson(accept.as_bytes()), "{accept}");
+        }
+        for accept in
+            ["", "*/*", "application/*", "application/json", "application/x-ndjson;q=0", "application/x-ndjson;q=x"]
+        {
+            assert!(!prefers_ndjson(accept.as_bytes()), "{accept}");
+        }
+        assert!(!prefers_ndjson(b"application/x-ndjson;q=0.5, application/json"));
+        assert!(!prefers_ndjson(b"\xff"));
+    }
+}

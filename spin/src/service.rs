@@ -1,0 +1,237 @@
+//! From a request to its answer: who calls, what is wanted, what came of it, and the line in the log.
+
+use std::io::Write;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderName, HeaderValue};
+use http_body_util::{BodyExt, Full};
+use onepassword_users_core::{ChangeOptions, ListQuery, LookupError, Secret, Session};
+use serde::Serialize;
+use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
+use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
+
+use crate::access::{Caller, Keys};
+use crate::driver::{run, session, variable, within};
+use crate::json::{Change, Health, StateChange, TestReport, User, UserList};
+use crate::log::Entry;
+use crate::ndjson::Stream;
+use crate::problem::Problem;
+use crate::route::{self, HEALTH, MAX_BODY, Route};
+
+/// How long a caller may take to send a body.
+const BODY_TIME: Duration = Duration::from_secs(10);
+
+/// Answers a request.
+pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
+    let mut log = Log { entry: Entry::default(), began: monotonic_clock::now() };
+    match answer(request, &mut log.entry).await {
+        Ok(Answer::Lines(stream)) => respond(200, "application/x-ndjson", stream.into_body(log)),
+        Ok(Answer::Json(body)) => {
+            log.write();
+            whole(200, "application/json", body)
+        }
+        Err(problem) => {
+            log.problem(&problem);
+            log.write();
+            refuse(&problem)
+        }
+    }
+}
+
+enum Answer {
+    Json(Bytes),
+    Lines(Stream),
+}
+
+async fn answer(request: Request, entry: &mut Entry) -> Result<Answer, Problem> {
+    let (head, body) = request.into_parts();
+    let value = |name: HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
+    entry.status = 200;
+
+    let keys = keys(entry).await?;
+    let is_health = head.uri.path() == HEALTH;
+    let caller = if is_health { None } else { Some(admit(keys, value(header::AUTHORIZATION))?) };
+    entry.key = caller.as_ref().map(|caller| caller.label.clone());
+    let accept = value(header::ACCEPT).unwrap_or_default();
+    let route = Route::find(head.method.as_str(), head.uri.path(), head.uri.query(), accept)?;
+    if is_health {
+        entry.action = Some("health");
+        entry.outcome = "ok";
+        return json(&Health { status: "ok" });
+    }
+    entry.action = Some(route.action());
+    entry.user = route.user().map(Into::into);
+    if caller.is_none_or(|caller| caller.role < route.needs()) {
+        return Err(Problem::forbidden());
+    }
+    let body = if route.takes_body() { read(body).await? } else { Vec::new() };
+    let options = route::change_options(value(header::CONTENT_TYPE), &body)?;
+    act(route, options.dry_run, entry).await
+}
+
+/// The keys that are accepted now: they are read for each request, so that a new one counts at once.
+async fn keys(entry: &mut Entry) -> Result<Keys, Problem> {
+    let lists = async { Ok((key_list("reader_keys").await?, key_list("responder_keys").await?)) };
+    let keys = match lists.await {
+        Ok((readers, responders)) => Keys::parse(readers.expose(), responders.expose()).map_err(|why| (why, false)),
+        Err(LookupError::Denied(why)) => Err((why, false)),
+        Err(LookupError::Unavailable(why)) => Err((why, true)),
+    };
+    keys.map_err(|(why, retryable)| {
+        entry.problem = Some(why);
+        Problem::keys_not_usable(retryable)
+    })
+}
+
+async fn key_list(name: &str) -> Result<Secret, LookupError> {
+    Ok(Secret::new(variable(name).await?.unwrap_or_default()))
+}
+
+fn admit(keys: Keys, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
+    keys.admit(authorization.unwrap_or_default()).ok_or_else(Problem::unauthorized)
+}
+
+/// Reads a body that is not longer than allowed, and does not take for ever.
+async fn read(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Result<Vec<u8>, Problem> {
+    let remedy = "Send the request again.";
+    let incomplete = |status, detail: &str| Problem::new("incomplete-body", status, detail, remedy);
+    let read = async {
+        let mut body = pin!(body);
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| incomplete(400, "the body broke off"))?;
+            bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
+            if bytes.len() > MAX_BODY {
+                let detail = format!("the body has more than {MAX_BODY} bytes");
+                return Err(Problem::new("content-too-large", 413, detail, "Send {\"dry_run\":true}, {}, or no body."));
+            }
+        }
+        Ok(bytes)
+    };
+    within(BODY_TIME, read).await.unwrap_or_else(|| Err(incomplete(408, "the body did not come in time")))
+}
+
+async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, Problem> {
+    let options = ChangeOptions { dry_run, without_lookup: false };
+    let change = match route {
+        Route::List { query, ndjson: true } => return Ok(Answer::Lines(Stream::begin(query).await?)),
+        Route::List { query, ndjson: false } => {
+            let list = run(session().list_users(query)).await?;
+            entry.outcome = "listed";
+            entry.users = Some(list.users.len());
+            return json(&UserList::from(list));
+        }
+        Route::Get(user) => {
+            let user = run(session().get_user(user)).await?;
+            entry.outcome = "found";
+            entry.user_id = Some(user.id.clone());
+            return json(&User::from(user));
+        }
+        Route::Test => {
+            // A session of its own: the credentials are to be tried, not the token that is there.
+            let one = ListQuery { limit: Some(1), ..ListQuery::default() };
+            run(Session::new().list_users(one)).await?;
+            entry.outcome = "ok";
+            return json(&TestReport::passed());
+        }
+        Route::OpenApi => {
+            entry.outcome = "ok";
+            return Ok(Answer::Json(Bytes::from_static(crate::OPENAPI.as_bytes())));
+        }
+        Route::Suspend(user) => session().suspend_user(user, options),
+        Route::Reactivate(user) => session().reactivate_user(user, options),
+    };
+    entry.dry_run = dry_run;
+    let change = StateChange::from(run(change).await?);
+    entry.outcome = match change.change {
+        Change::Changed => "changed",
+        Change::Already => "already",
+        Change::WouldChange => "would-change",
+        Change::NotChecked => "not-checked",
+    };
+    entry.user_id = Some(change.user.id.clone());
+    json(&change)
+}
+
+fn json(value: &impl Serialize) -> Result<Answer, Problem> {
+    let text = line(value).map_err(|error| {
+        Problem::new("other", 502, format!("the answer cannot be written: {error}"), "Read the log.")
+    })?;
+    Ok(Answer::Json(text))
+}
+
+/// JSON with a line break at its end, as a terminal likes it.
+fn line(value: &impl Serialize) -> serde_json::Result<Bytes> {
+    let mut text = serde_json::to_vec(value)?;
+    text.push(b'\n');
+    Ok(text.into())
+}
+
+fn refuse(problem: &Problem) -> Response<BoxBody> {
+    let text = line(problem).unwrap_or_default();
+    let mut response = whole(problem.status, "application/problem+json", text);
+    let headers = response.headers_mut();
+    if let Some(allow) = problem.allow {
+        headers.insert(header::ALLOW, HeaderValue::from_static(allow));
+    }
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    match problem.code {
+        "unauthorized" => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+        "forbidden" => {
+            let scope = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");
+            headers.insert(header::WWW_AUTHENTICATE, scope)
+        }
+        _ => None,
+    };
+    response
+}
+
+/// An answer whose length is known.
+fn whole(status: u16, content_type: &'static str, body: Bytes) -> Response<BoxBody> {
+    let length = body.len().into();
+    let mut response = respond(status, content_type, box_body(Full::new(body)));
+    response.headers_mut().insert(header::CONTENT_LENGTH, length);
+    response
+}
+
+fn respond(status: u16, content_type: &'static str, body: BoxBody) -> Response<BoxBody> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
+    for (name, value) in [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ] {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// The line in the log, while it is gathered.
+pub(crate) struct Log {
+    pub(crate) entry: Entry,
+    began: u64,
+}
+
+impl Log {
+    pub(crate) fn problem(&mut self, problem: &Problem) {
+        self.entry.outcome = problem.code;
+        self.entry.status = problem.status;
+        self.entry.may_have_changed = problem.may_have_changed;
+        self.entry.problem.get_or_insert_with(|| problem.detail.clone());
+    }
+
+    pub(crate) fn write(self) {
+        let now = system_clock::now();
+        let time =
+            jiff::Timestamp::new(now.seconds, i32::try_from(now.nanoseconds).unwrap_or(0) / 1_000_000 * 1_000_000);
+        let time = time.map(|time| time.to_string()).unwrap_or_default();
+        let took = Duration::from_nanos(monotonic_clock::now().saturating_sub(self.began));
+        // Spin writes this to the log of the component. If it cannot, the answer is still owed.
+        let _ = writeln!(std::io::stdout(), "{}", self.entry.line(time, took));
+    }
+}
