@@ -1,7 +1,7 @@
 //! One HTTP exchange over `wasi:http`, with every wait bounded by a timer of our own: a host may ignore request options, and
 //! wasmtime 48 keeps each until the instance ends. So none are sent.
 
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 

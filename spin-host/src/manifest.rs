@@ -141,6 +141,11 @@ impl Manifest {
         self.variables.contains_key(name)
     }
 
+    /// The variables that whoever starts the application may set, and whether they must.
+    pub fn variables(&self) -> impl Iterator<Item = (&str, bool)> {
+        self.variables.iter().map(|(name, variable)| (name.as_str(), variable.required))
+    }
+
     /// The component, to be changed.
     pub fn component_mut(&mut self) -> &mut Component {
         self.components.values_mut().next().unwrap_or_else(|| unreachable!("a manifest has one component"))

@@ -9,6 +9,8 @@
 //! Nothing here knows a route, a field or an error of 1Password: that is the core's. What needs no platform (who may call,
 //! what a request means, what an answer looks like) builds and is tested natively; what moves bytes is for WebAssembly alone.
 
+#![allow(clippy::result_large_err, reason = "a problem ends its request, and is made once")]
+
 extern crate alloc;
 
 pub mod access;
