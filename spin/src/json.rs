@@ -36,19 +36,14 @@ impl From<core_::User> for User {
 }
 
 /// Users, and where to go on.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
+// Written piece by piece, since it may be long: this is for the description alone.
+#[cfg(test)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct UserList {
     /// The users, in the service's order. No id occurs twice.
     pub users: Vec<User>,
     /// Where to go on; `null` exactly if there are no more users.
     pub next_page_token: Option<String>,
-}
-
-impl From<core_::UserList> for UserList {
-    fn from(list: core_::UserList) -> Self {
-        Self { users: list.users.into_iter().map(User::from).collect(), next_page_token: list.next_page_token }
-    }
 }
 
 /// How to make a change. An empty body means the same as `{}`.

@@ -3,7 +3,7 @@
 //! ```text
 //!   request ──▶ service ── access: who calls? ── route: what is wanted? ──▶ driver ◀──▶ core
 //!                  │                                                          │
-//!   answer ◀── json, problem, ndjson                                 http ◀───┴───▶ Spin's variables
+//!   answer ◀── json, problem, list                                   http ◀───┴───▶ Spin's variables
 //! ```
 //!
 //! Nothing here knows a route, a field or an error of 1Password: that is the core's. What needs no platform (who may call,
@@ -29,7 +29,7 @@ mod error_code;
 #[cfg(target_family = "wasm")]
 mod http;
 #[cfg(target_family = "wasm")]
-mod ndjson;
+mod list;
 #[cfg(target_family = "wasm")]
 mod service;
 

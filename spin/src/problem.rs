@@ -1,6 +1,6 @@
 //! What goes wrong, as problem documents (RFC 9457), with the right status for each.
 
-use onepassword_users_core::{self as core_, Error, Outage, TransportFault};
+use onepassword_users_core::{self as core_, Error, MAX_USERS, Outage, TransportFault};
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -44,6 +44,7 @@ pub const KINDS: &[Kind] = &[
     kind("content-too-large", "The body is too long", &[413]),
     kind("malformed-json", "The body is not well-formed JSON", &[400]),
     kind("invalid-body", "The body says something that is not known", &[400]),
+    kind("list-too-long", "The list is too long to be given whole", &[422]),
     kind("incomplete-body", "The body did not arrive", &[400, 408]),
 ];
 
@@ -148,6 +149,15 @@ impl Problem {
     pub fn forbidden() -> Self {
         let remedy = "Use a key of responder_keys: those of reader_keys are for reading alone.";
         Self::new("forbidden", 403, "this key does not allow changes", remedy)
+    }
+
+    /// More users, or more text, than one answer may have.
+    #[must_use]
+    pub fn list_too_long() -> Self {
+        let detail = format!("the account has more than {MAX_USERS} users, or more text than one answer may have");
+        let remedy =
+            "Ask for one user a line, with Accept: application/x-ndjson, or for parts, with limit and page_token.";
+        Self::new("list-too-long", 422, detail, remedy)
     }
 
     /// A failed action that an argument is to blame for.

@@ -1,12 +1,15 @@
 //! From a request to its answer: who calls, what is wanted, what came of it, and the line in the log.
 
+use std::convert::Infallible;
 use std::io::Write;
 use std::pin::pin;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::stream::iter;
 use http::header::{self, HeaderName, HeaderValue};
-use http_body_util::{BodyExt, Full};
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 use onepassword_users_core::{ChangeOptions, ListQuery, LookupError, Secret, Session};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
@@ -14,9 +17,9 @@ use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 
 use crate::access::{Caller, Keys};
 use crate::driver::{run, session, variable, within};
-use crate::json::{Change, Health, StateChange, TestReport, User, UserList};
+use crate::json::{Change, Health, StateChange, TestReport, User};
+use crate::list::{List, Whole};
 use crate::log::Entry;
-use crate::ndjson::Stream;
 use crate::problem::Problem;
 use crate::route::{self, HEALTH, MAX_BODY, Route};
 
@@ -27,10 +30,10 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
     let mut log = Log { entry: Entry::default(), began: monotonic_clock::now() };
     match answer(request, &mut log.entry).await {
-        Ok(Answer::Lines(stream)) => respond(200, "application/x-ndjson", stream.into_body(log)),
-        Ok(Answer::Json(body)) => {
+        Ok(Answer::Lines(list)) => respond(200, "application/x-ndjson", list.stream(log)),
+        Ok(Answer::Json(text)) => {
             log.write();
-            whole(200, "application/json", body)
+            whole(200, "application/json", text)
         }
         Err(problem) => {
             log.problem(&problem);
@@ -41,8 +44,8 @@ pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
 }
 
 enum Answer {
-    Json(Bytes),
-    Lines(Stream),
+    Json(Vec<Bytes>),
+    Lines(List),
 }
 
 async fn answer(request: Request, entry: &mut Entry) -> Result<Answer, Problem> {
@@ -116,12 +119,12 @@ async fn read(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Resul
 async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, Problem> {
     let options = ChangeOptions { dry_run, without_lookup: false };
     let change = match route {
-        Route::List { query, ndjson: true } => return Ok(Answer::Lines(Stream::begin(query).await?)),
+        Route::List { query, ndjson: true } => return Ok(Answer::Lines(List::begin(query).await?)),
         Route::List { query, ndjson: false } => {
-            let list = run(session().list_users(query)).await?;
+            let Whole { text, users } = List::begin(query).await?.whole().await?;
             entry.outcome = "listed";
-            entry.users = Some(list.users.len());
-            return json(&UserList::from(list));
+            entry.users = Some(users);
+            return Ok(Answer::Json(text));
         }
         Route::Get(user) => {
             let user = run(session().get_user(user)).await?;
@@ -138,7 +141,7 @@ async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, P
         }
         Route::OpenApi => {
             entry.outcome = "ok";
-            return Ok(Answer::Json(Bytes::from_static(crate::OPENAPI.as_bytes())));
+            return Ok(Answer::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())]));
         }
         Route::Suspend(user) => session().suspend_user(user, options),
         Route::Reactivate(user) => session().reactivate_user(user, options),
@@ -159,7 +162,7 @@ fn json(value: &impl Serialize) -> Result<Answer, Problem> {
     let text = line(value).map_err(|error| {
         Problem::new("other", 502, format!("the answer cannot be written: {error}"), "Read the log.")
     })?;
-    Ok(Answer::Json(text))
+    Ok(Answer::Json(vec![text]))
 }
 
 /// JSON with a line break at its end, as a terminal likes it.
@@ -171,7 +174,7 @@ fn line(value: &impl Serialize) -> serde_json::Result<Bytes> {
 
 fn refuse(problem: &Problem) -> Response<BoxBody> {
     let text = line(problem).unwrap_or_default();
-    let mut response = whole(problem.status, "application/problem+json", text);
+    let mut response = whole(problem.status, "application/problem+json", vec![text]);
     let headers = response.headers_mut();
     if let Some(allow) = problem.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -191,9 +194,10 @@ fn refuse(problem: &Problem) -> Response<BoxBody> {
 }
 
 /// An answer whose length is known.
-fn whole(status: u16, content_type: &'static str, body: Bytes) -> Response<BoxBody> {
-    let length = body.len().into();
-    let mut response = respond(status, content_type, box_body(Full::new(body)));
+fn whole(status: u16, content_type: &'static str, text: Vec<Bytes>) -> Response<BoxBody> {
+    let length = text.iter().map(Bytes::len).sum::<usize>().into();
+    let frames = text.into_iter().map(|part| Ok::<_, Infallible>(Frame::data(part)));
+    let mut response = respond(status, content_type, box_body(StreamBody::new(iter(frames))));
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
 }
@@ -227,9 +231,8 @@ impl Log {
 
     pub(crate) fn write(self) {
         let now = system_clock::now();
-        let time =
-            jiff::Timestamp::new(now.seconds, i32::try_from(now.nanoseconds).unwrap_or(0) / 1_000_000 * 1_000_000);
-        let time = time.map(|time| time.to_string()).unwrap_or_default();
+        let time = jiff::Timestamp::new(now.seconds, i32::try_from(now.nanoseconds).unwrap_or_default());
+        let time = time.map(|time| format!("{time:.3}")).unwrap_or_default();
         let took = Duration::from_nanos(monotonic_clock::now().saturating_sub(self.began));
         // Spin writes this to the log of the component. If it cannot, the answer is still owed.
         let _ = writeln!(std::io::stdout(), "{}", self.entry.line(time, took));

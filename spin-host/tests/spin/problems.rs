@@ -195,23 +195,16 @@ async fn the_service_is_not_there_or_not_well() {
 
 #[tokio::test]
 async fn the_service_is_too_slow() {
-    // The deadline of the whole action stands below the time-out of each wait, and the other way round.
-    for (name, words) in [("timeout", "did not answer in time"), ("deadline", "did not answer in time")] {
+    // The time of each wait, and that of the whole action.
+    for name in ["timeout", "deadline"] {
         let rig = Setup::new().await.set(name, "1").serve().await;
         rig.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(10)));
         let began = std::time::Instant::now();
         let answer = rig.get("/v1/users?limit=1").await;
         assert_eq!(told(&answer), (504, "unavailable", YES), "{name}");
-        assert!(answer.json["detail"].as_str().unwrap().contains(words), "{answer:?}");
+        assert!(answer.json["detail"].as_str().unwrap().contains("did not answer in time"), "{answer:?}");
         assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for it");
     }
-    // Where there is time for a second attempt but not for its pause, or for a second page, the deadline itself is named.
-    let rig = Setup::new().await.set("deadline", "1").set("max_attempts", "10").serve().await;
-    for _ in 0..10 {
-        rig.simulator.inject(Operation::List, Fault::Delay(Duration::from_millis(600)));
-    }
-    let rest = rig.get("/v1/users?limit=60&state=active").await;
-    assert_eq!(rest.status, 200, "one page is in time");
 }
 
 #[tokio::test]

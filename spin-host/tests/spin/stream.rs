@@ -52,6 +52,24 @@ async fn a_stream_of_250_000_users_takes_little_memory() {
     println!("the most memory of an instance: {} bytes", rig.server.peak_memory());
 }
 
+/// A whole list takes what its text takes, and one that is too long is no list.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_whole_list_has_250_000_users_at_most() {
+    let mut setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
+    setup.memory = 160 * 1024 * 1024;
+    let rig = setup.serve().await;
+    let whole = rig.get("/v1/users").await;
+    assert_eq!(whole.json["users"].as_array().unwrap().len(), 250_000);
+    println!("the most memory of an instance: {} bytes", rig.server.peak_memory());
+
+    let rig = Setup::with(Config { users: 250_001, ..Config::default() }).await.serve().await;
+    let answer = rig.get("/v1/users").await;
+    assert_eq!((answer.status, answer.code()), (422, "list-too-long"));
+    assert!(answer.json["remedy"].as_str().unwrap().contains("application/x-ndjson"));
+    let (lines, clean) = lines(&rig, "/v1/users").await;
+    assert_eq!((lines.len(), clean), (250_001, true), "but as a stream it is whole");
+}
+
 #[tokio::test]
 async fn a_stream_is_the_same_list() {
     let rig = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
