@@ -151,3 +151,85 @@ fn after_a_401_there_is_one_new_token() {
     assert_eq!(sends(second.step(Event::Elapsed, 0)), new);
     assert_eq!(sends(third.answer(401, "")), new, "a refusal of the old token does not forget the new one");
 }
+
+/// What an action of the simulation waits for, and until when, in seconds.
+enum Awaits {
+    Start(u64),
+    Answer { request: Request, at: u64 },
+    Pause { until: u64 },
+    Token { fetch: TokenFetch, until: u64 },
+}
+
+impl Awaits {
+    fn at(&self, now: u64) -> u64 {
+        match self {
+            Self::Token { fetch, .. } if fetch.is_over() => now,
+            Self::Start(at) | Self::Answer { at, .. } => *at,
+            Self::Pause { until } | Self::Token { until, .. } => *until,
+        }
+    }
+
+    fn asks_for_a_token(&self) -> bool {
+        matches!(self, Self::Answer { request, .. } if request.path_and_query.ends_with("/token"))
+    }
+}
+
+/// Sixteen actions of two clients, which begin at any time, some of which are given up half-way, against a service that is
+/// slow, refuses, breaks off, and takes tokens back: each comes to an end, and no client asks for two tokens at once.
+#[test]
+fn thousands_of_overlapping_actions_end_and_none_asks_while_another_does() {
+    let mut joined = 0;
+    for seed in 0..3000 {
+        let mut rng = fastrand::Rng::with_seed(seed);
+        let session = Session::new();
+        let mut acting: Vec<(Acting, Awaits)> = (0..16)
+            .map(|_| {
+                let client = if rng.u8(..4) == 0 { "another client" } else { "client" };
+                (Acting::new(&session, client), Awaits::Start(rng.u64(..100)))
+            })
+            .collect();
+        let (mut now, mut steps) = (0, 0);
+        while !acting.is_empty() {
+            let next = (0..acting.len()).min_by_key(|n| acting[*n].1.at(now)).unwrap();
+            let (mut action, awaits) = acting.swap_remove(next);
+            now = now.max(awaits.at(now));
+            steps += 1;
+            assert!(steps < 10_000, "seed {seed}: it goes on for ever");
+            if rng.u8(..20) == 0 {
+                continue;
+            }
+            let event = match awaits {
+                Awaits::Start(_) => Event::Start,
+                Awaits::Pause { .. } | Awaits::Token { .. } => Event::Elapsed,
+                Awaits::Answer { request, .. } => Event::Response(match rng.u8(..10) {
+                    0 => Err(TransportError { fault: TransportFault::Timeout, detail: String::new() }),
+                    1 => Ok(Response::new(503, Vec::new())),
+                    2 => Ok(Response::new(401, br#"{"error":"invalid_client"}"#.to_vec())),
+                    _ if request.path_and_query.ends_with("/token") => Ok(Response::new(200, TOKEN.into())),
+                    _ => Ok(Response::new(200, USER.into())),
+                }),
+            };
+            let awaits = match action.step(event, now) {
+                Step::Send(request) => Awaits::Answer { request, at: now + rng.u64(..60) },
+                Step::Wait(pause) => Awaits::Pause { until: now + pause.as_secs() + 1 },
+                Step::Join(fetch, most) => {
+                    assert!(!fetch.is_over() && !most.is_zero(), "seed {seed}");
+                    joined += 1;
+                    Awaits::Token { fetch, until: now + most.as_secs() }
+                }
+                Step::Done(Err(error @ Error::Other { .. })) => panic!("seed {seed}: {error}"),
+                Step::Done(_) => continue,
+                step => panic!("seed {seed}: {step:?}"),
+            };
+            acting.push((action, awaits));
+            for client in ["client", "another client"] {
+                let asking =
+                    acting.iter().filter(|(action, awaits)| action.client == client && awaits.asks_for_a_token());
+                assert!(asking.count() <= 1, "seed {seed}: two token requests of one client at once");
+            }
+        }
+        // Whatever happened, whoever comes later waits for nobody.
+        sends(Acting::new(&session, "client").step(Event::Start, now));
+    }
+    assert!(joined > 1000, "{joined}");
+}
