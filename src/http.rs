@@ -5,17 +5,17 @@ use alloc::string::ToString;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
+use onepassword_users_core::{Request, Response, TransportError, TransportFault};
 use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
-pub(crate) use wasi::http::types::ErrorCode;
-use wasi::http::types::{self as wire, Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
+pub(crate) use wasi::http::types;
+use wasi::http::types::{Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{OutputStream, StreamError};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::driver::nanos;
-use crate::error_code::transport_error;
+use crate::wire::{describe, transport_error};
 
 /// How much is read at once, in bytes.
 const CHUNK: u64 = 64 * 1024;
@@ -54,18 +54,7 @@ fn outgoing(request: &Request) -> Result<OutgoingRequest, &'static str> {
         headers.append(&(*name).to_string(), &value).map_err(|_| *name)?;
     }
     let outgoing = OutgoingRequest::new(headers);
-    let method = match request.method {
-        Method::Get => wire::Method::Get,
-        Method::Post => wire::Method::Post,
-    };
-    let scheme = match request.scheme {
-        Scheme::Http => wire::Scheme::Http,
-        Scheme::Https => wire::Scheme::Https,
-    };
-    outgoing.set_method(&method).map_err(|()| "the method")?;
-    outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme")?;
-    outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
-    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")?;
+    describe(&outgoing, request)?;
     Ok(outgoing)
 }
 
@@ -143,7 +132,7 @@ fn stream_error(failed: StreamError) -> TransportError {
     match failed {
         StreamError::Closed => error(TransportFault::Broken, ""),
         StreamError::LastOperationFailed(cause) => {
-            wire::http_error_code(&cause).map_or_else(|| error(TransportFault::Broken, ""), transport_error)
+            types::http_error_code(&cause).map_or_else(|| error(TransportFault::Broken, ""), transport_error)
         }
     }
 }

@@ -15,10 +15,10 @@ mod bindings;
 #[cfg(target_family = "wasm")]
 mod driver;
 #[cfg(target_family = "wasm")]
-mod error_code;
-#[cfg(target_family = "wasm")]
 mod http;
 #[cfg(target_family = "wasm")]
 mod runtime;
 #[cfg(target_family = "wasm")]
 mod session;
+#[cfg(target_family = "wasm")]
+mod wire;

@@ -4,15 +4,22 @@ use std::future::IntoFuture;
 use std::pin::pin;
 
 use futures::future::{Either, select};
-use onepassword_users_core::{Method, Request, Response, Scheme, TransportError, TransportFault};
-pub(crate) use spin_sdk::wasip3::http::types::ErrorCode;
-use spin_sdk::wasip3::http::{client, types as wire};
+use onepassword_users_core::{Request, Response, TransportError, TransportFault};
+use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::StreamResult;
 use zeroize::{Zeroize, Zeroizing};
 
+use self::types::{Fields, IncomingResponse, OutgoingRequest};
 use crate::driver::within;
-use crate::error_code::transport_error;
+use crate::wire::{describe, transport_error};
+
+/// The types of `wasi:http` 0.3, one of them under the name that it has in 0.2.
+pub(crate) mod types {
+    pub(crate) use spin_sdk::wasip3::http::types::{
+        ErrorCode, Fields, Method, Request as OutgoingRequest, Response as IncomingResponse, Scheme,
+    };
+}
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -31,7 +38,7 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
         response.body.reserve_exact(request.max_body.min(announced));
 
         let (_processed, processed) = wit_future::new(|| Ok(()));
-        let (mut stream, trailers) = wire::Response::consume_body(incoming, processed);
+        let (mut stream, trailers) = IncomingResponse::consume_body(incoming, processed);
         let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK));
         loop {
             let read = stream.read(std::mem::take(&mut *chunk));
@@ -57,7 +64,7 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
 }
 
 /// Sends a request and waits for the head of the answer.
-async fn send(request: &Request) -> Result<wire::Response, TransportError> {
+async fn send(request: &Request) -> Result<IncomingResponse, TransportError> {
     let (body, contents) = match request.body {
         Some(bytes) if !bytes.is_empty() => {
             let (writer, reader) = wit_stream::new();
@@ -66,7 +73,7 @@ async fn send(request: &Request) -> Result<wire::Response, TransportError> {
         _ => (None, None),
     };
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
-    let (outgoing, _sent) = wire::Request::new(headers(request)?, contents, no_trailers, None);
+    let (outgoing, _sent) = OutgoingRequest::new(headers(request)?, contents, no_trailers, None);
     describe(&outgoing, request).map_err(|what| error(TransportFault::Internal, what))?;
     let answer = pin!(client::send(outgoing));
     let write = pin!(async {
@@ -83,29 +90,13 @@ async fn send(request: &Request) -> Result<wire::Response, TransportError> {
     answer.map_err(transport_error)
 }
 
-fn headers(request: &Request) -> Result<wire::Fields, TransportError> {
-    let headers = wire::Fields::new();
+fn headers(request: &Request) -> Result<Fields, TransportError> {
+    let headers = Fields::new();
     for (name, value) in &request.headers {
         let set = headers.append(name, value.expose().as_bytes());
         set.map_err(|_| error(TransportFault::Internal, name))?;
     }
     Ok(headers)
-}
-
-/// Everything but headers and body; the error names the part that the host refused.
-fn describe(outgoing: &wire::Request, request: &Request) -> Result<(), &'static str> {
-    let method = match request.method {
-        Method::Get => wire::Method::Get,
-        Method::Post => wire::Method::Post,
-    };
-    let scheme = match request.scheme {
-        Scheme::Http => wire::Scheme::Http,
-        Scheme::Https => wire::Scheme::Https,
-    };
-    outgoing.set_method(&method).map_err(|()| "the method")?;
-    outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme")?;
-    outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
-    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")
 }
 
 fn error(fault: TransportFault, detail: &str) -> TransportError {

@@ -24,14 +24,14 @@ mod driver;
 #[cfg(target_family = "wasm")]
 mod entry;
 #[cfg(target_family = "wasm")]
-#[path = "../../src/error_code.rs"]
-mod error_code;
-#[cfg(target_family = "wasm")]
 mod http;
 #[cfg(target_family = "wasm")]
 mod list;
 #[cfg(target_family = "wasm")]
 mod service;
+#[cfg(target_family = "wasm")]
+#[path = "../../src/wire.rs"]
+mod wire;
 
 /// The description of the API, in OpenAPI 3.1. A test compares its schemas with the types of [`json`] and [`problem`].
 pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -1,11 +1,27 @@
-//! What an error code of `wasi:http` means to the core. Its codes are the same in 0.2 and 0.3, so that this file serves both
-//! drivers: each brings the type of its own bindings.
+//! What requests and error codes of `wasi:http` are to the core. They are the same in 0.2 and 0.3, so that this file serves both
+//! drivers: each brings the types of its own bindings.
 
 use alloc::string::String;
 
-use onepassword_users_core::{TransportError, TransportFault};
+use onepassword_users_core::{Method, Request, Scheme, TransportError, TransportFault};
 
-use crate::http::ErrorCode;
+use crate::http::types::{self, ErrorCode, OutgoingRequest};
+
+/// Describes everything of a request but headers and body; the error names the part that the host refused.
+pub(crate) fn describe(outgoing: &OutgoingRequest, request: &Request) -> Result<(), &'static str> {
+    let method = match request.method {
+        Method::Get => types::Method::Get,
+        Method::Post => types::Method::Post,
+    };
+    let scheme = match request.scheme {
+        Scheme::Http => types::Scheme::Http,
+        Scheme::Https => types::Scheme::Https,
+    };
+    outgoing.set_method(&method).map_err(|()| "the method")?;
+    outgoing.set_scheme(Some(&scheme)).map_err(|()| "the scheme")?;
+    outgoing.set_authority(Some(&request.authority)).map_err(|()| "the host")?;
+    outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")
+}
 
 /// Why there is no answer.
 pub(crate) fn transport_error(code: ErrorCode) -> TransportError {
