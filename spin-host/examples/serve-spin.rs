@@ -14,13 +14,13 @@ use onepassword_users_spin_host::{Application, Manifest, Options, Server};
 #[derive(Parser)]
 #[command(name = "serve-spin")]
 struct Arguments {
-    /// The manifest; that of the application in spin/ if it is left out
-    #[arg(long, value_name = "FILE")]
+    /// The manifest, or its folder; the application in spin/ if it is left out
+    #[arg(long, value_name = "PATH")]
     from: Option<PathBuf>,
     /// The port on 127.0.0.1; 0 for any that is free
     #[arg(long, default_value_t = 3000)]
     port: u16,
-    /// A variable of the application; SPIN_VARIABLE_NAME in the environment does the same, and hides it from other users
+    /// A variable of the application, or @FILE for the content of a file; SPIN_VARIABLE_NAME in the environment does the same
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = pair)]
     variables: Vec<(String, String)>,
     /// How many users the simulated account has
@@ -29,8 +29,12 @@ struct Arguments {
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
-    let pair = text.split_once('=').ok_or("it is not NAME=VALUE")?;
-    Ok((pair.0.to_owned(), pair.1.to_owned()))
+    let (name, value) = text.split_once('=').ok_or("it is not NAME=VALUE")?;
+    let value = match value.strip_prefix('@') {
+        Some(file) => std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}"))?,
+        None => value.to_owned(),
+    };
+    Ok((name.to_owned(), value))
 }
 
 #[tokio::main]
@@ -59,10 +63,9 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ["base_url", "account_id", "client_id", "client_secret"].iter().any(|name| variables.contains_key(*name));
     // It lives as long as the server.
     let mut _simulator = None;
-    let mut email = String::from("wendy.appleseed@example.com");
+    let mut told = Vec::new();
     if !is_real {
         let simulator = Simulator::start(Config { users: arguments.users, ..Config::default() }).await?;
-        email = simulator.example_email();
         for (name, value) in [
             ("base_url", simulator.base_url()),
             ("account_id", simulator.account_id().into()),
@@ -71,33 +74,42 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
         ] {
             variables.insert(name.into(), value);
         }
-        eprintln!("no account is set, so this one is simulated: {} users at {}", arguments.users, simulator.base_url());
+        told.push(format!(
+            "no account is set, so this one is simulated: {} users at {}",
+            arguments.users,
+            simulator.base_url()
+        ));
         _simulator = Some(simulator);
         // Keys to play with; whoever sets keys is not shown them.
-        for name in
-            ["reader_keys", "responder_keys", "offboard_key"].into_iter().filter(|name| manifest.has_variable(name))
+        for (name, shown) in
+            [("reader_keys", "READER_KEY"), ("responder_keys", "RESPONDER_KEY"), ("offboard_key", "OFFBOARD_KEY")]
         {
-            let key = || std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
-            variables.entry(name.into()).or_insert_with(|| {
-                let key: String = key();
-                eprintln!("{name}: {key}");
-                key
-            });
+            if manifest.has_variable(name) && !variables.contains_key(name) {
+                let key: String = std::iter::repeat_with(fastrand::alphanumeric).take(32).collect();
+                told.push(format!("export {shown}={key}"));
+                variables.insert(name.into(), key);
+            }
         }
     }
-    let server = Server::start(Application::load(&manifest, &variables, Options::default())?, arguments.port).await?;
+    let application = Application::load(&manifest, &variables, Options::default())?;
+    let server = Server::start(application, arguments.port)
+        .await
+        .map_err(|error| format!("port {} of 127.0.0.1: {error}; choose another with --port", arguments.port))?;
     println!("{}", server.url());
-    if arguments.from.is_none() {
-        eprintln!("\ntry, with a key in KEY:");
-        for (method, call) in [
-            ("GET", "/v1/users?limit=2".to_owned()),
-            ("GET", format!("/v1/users/{email}")),
-            ("POST", format!("/v1/users/{email}:suspend")),
-        ] {
-            eprintln!("  curl -X {method} -H \"Authorization: Bearer $KEY\" \"{}{call}\"", server.url());
-        }
-        eprintln!();
+    let calls: &[(&str, &str, &str)] = if manifest.has_variable("offboard_key") {
+        &[("POST", "OFFBOARD_KEY", "/offboard/wendy.appleseed@example.com")]
+    } else {
+        &[
+            ("GET", "READER_KEY", "/v1/users?limit=2"),
+            ("GET", "READER_KEY", "/v1/users/wendy.appleseed@example.com"),
+            ("POST", "RESPONDER_KEY", "/v1/users/wendy.appleseed@example.com:suspend"),
+        ]
+    };
+    told.push("try, in another terminal:".into());
+    for (method, key, call) in calls {
+        told.push(format!("curl -X {method} -H \"Authorization: Bearer ${key}\" \"{}{call}\"", server.url()));
     }
+    eprintln!("{}\n", told.join("\n"));
     tokio::signal::ctrl_c().await?;
     Ok(())
 }

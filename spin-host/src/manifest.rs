@@ -101,12 +101,13 @@ pub(crate) struct Dependency {
 }
 
 impl Manifest {
-    /// Reads a manifest.
+    /// Reads a manifest, or the `spin.toml` of a folder.
     ///
     /// # Errors
     ///
     /// It cannot be read, has a key that is not known here, or is of another form than these applications have.
     pub fn read(path: &Path) -> Result<Self, Error> {
+        let path = &if path.is_dir() { path.join("spin.toml") } else { path.to_owned() };
         let problem = |problem: &dyn std::fmt::Display| Error::new(format!("{}: {problem}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|error| problem(&error))?;
         let mut manifest: Self = toml::from_str(&text).map_err(|error| problem(&error))?;

@@ -53,16 +53,20 @@ pub(crate) struct Variables {
 
 impl Variables {
     pub(crate) fn new(manifest: &Manifest, set: &BTreeMap<String, String>) -> Result<Self, Error> {
-        if let Some(name) = set.keys().find(|name| !manifest.variables.contains_key(*name)) {
-            return Err(Error::new(format!("the application has no variable {name}")));
+        if let Some(name) = set.keys().find(|name| !manifest.has_variable(name)) {
+            let names: Vec<&str> = manifest.variables().map(|(name, _)| name).collect();
+            return Err(Error::new(format!("the application has no variable {name}; it has {}", names.join(", "))));
+        }
+        let is_missing = |(name, is_required): &(&str, bool)| *is_required && !set.contains_key(*name);
+        let missing: Vec<&str> = manifest.variables().filter(is_missing).map(|(name, _)| name).collect();
+        if !missing.is_empty() {
+            return Err(Error::new(format!("these variables are required, and not set: {}", missing.join(", "))));
         }
         let mut application = BTreeMap::new();
         for (name, variable) in &manifest.variables {
             check(name)?;
-            let Some(value) = set.get(name).or(variable.default.as_ref()) else {
-                return Err(Error::new(format!("the variable {name} is required, and not set")));
-            };
-            application.insert(name.clone(), value.clone());
+            let value = set.get(name).or(variable.default.as_ref()).cloned();
+            application.insert(name.clone(), value.unwrap_or_default());
         }
         let mut variables = Self { application: Arc::new(application), component: Arc::default() };
         let mut component = BTreeMap::new();

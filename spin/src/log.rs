@@ -12,6 +12,8 @@ const MAX_TEXT: usize = 256;
 pub struct Entry {
     /// When the answer was complete, in RFC 3339.
     pub time: String,
+    /// Method and path, without the query.
+    pub request: String,
     /// The label of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
@@ -50,9 +52,10 @@ impl Entry {
     pub fn line(mut self, time: String, took: Duration) -> String {
         self.time = time;
         self.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let cut = |text: Option<String>| text.map(|text| text.chars().take(MAX_TEXT).collect());
-        self.user = cut(self.user);
-        self.user_id = cut(self.user_id);
+        let cut = |text: String| text.chars().take(MAX_TEXT).collect();
+        self.request = cut(self.request);
+        self.user = self.user.map(cut);
+        self.user_id = self.user_id.map(cut);
         // Texts, numbers and truth values: there is nothing in it that JSON could not say.
         serde_json::to_string(&self).unwrap_or_default()
     }
@@ -68,7 +71,7 @@ mod tests {
         let entry = Entry { user: Some(user), outcome: "user-not-found", status: 404, ..Entry::default() };
         let line = entry.line("2026-01-01T00:00:00Z".into(), Duration::from_millis(12));
         assert!(!line.contains(['\r', '\n']) && line.len() < 500, "{line}");
-        assert!(line.starts_with(r#"{"time":"2026-01-01T00:00:00Z","user":"a\r\n{\"outcome"#), "{line}");
+        assert!(line.starts_with(r#"{"time":"2026-01-01T00:00:00Z","request":"","user":"a\r\n{\"outcome"#), "{line}");
         assert!(line.ends_with(r#""outcome":"user-not-found","status":404,"milliseconds":12}"#), "{line}");
     }
 }

@@ -140,7 +140,7 @@ impl Problem {
     /// No key, or nobody's.
     #[must_use]
     pub fn unauthorized() -> Self {
-        let remedy = "Send the header Authorization: Bearer followed by a key of this service.";
+        let remedy = "Send the header Authorization: Bearer followed by a key of this service, without its label.";
         Self::new("unauthorized", 401, "the request bears no key that is known", remedy)
     }
 
@@ -167,9 +167,28 @@ impl Problem {
     }
 }
 
+/// The names of settings, secrets and arguments, which are spelt here as variables and parameters are.
+const NAMES: [&str; 9] = [
+    "access-token",
+    "account-id",
+    "api-version",
+    "base-url",
+    "client-id",
+    "client-secret",
+    "max-attempts",
+    "page-token",
+    "user-agent",
+];
+
+/// A text of the core with each of these names as this API spells it.
+fn respelt(text: &str) -> String {
+    NAMES.iter().fold(text.to_owned(), |text, name| text.replace(name, &name.replace('-', "_")))
+}
+
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let mut problem = Self::new(error.code(), status(&error), error.to_string(), error.remedy());
+        let (detail, remedy) = (respelt(&error.to_string()), respelt(&error.remedy()));
+        let mut problem = Self::new(error.code(), status(&error), detail, remedy);
         problem.retryable = error.is_retryable();
         problem.may_have_changed = error.may_have_changed();
         problem.retry_after = error.retry_after().map(|pause| pause.as_secs());
@@ -178,8 +197,7 @@ impl From<Error> for Problem {
             code: code.clone(),
             message: message.clone(),
         });
-        // Names are spelt here as the variables and parameters are.
-        let name = |name: &str| Some(name.replace('-', "_"));
+        let name = |name: &str| Some(respelt(name));
         match error {
             Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
                 problem.setting = name(setting);
@@ -276,7 +294,10 @@ mod tests {
         assert_eq!(problem.service.unwrap().code.as_deref(), Some("7"));
         let problem = Problem::from(Error::Unauthenticated { name: "client-secret", reply: reply(401) });
         assert_eq!(problem.setting.as_deref(), Some("client_secret"));
-        assert_eq!(Problem::argument("page-token", "x").argument.as_deref(), Some("page_token"));
+        assert!(problem.remedy.starts_with("Check client_id and client_secret"), "{}", problem.remedy);
+        let problem = Problem::argument("page-token", "x");
+        assert_eq!(problem.argument.as_deref(), Some("page_token"));
+        assert_eq!(problem.detail, "the argument page_token cannot be used: x");
         let text = serde_json::to_string(&Problem::unauthorized()).unwrap();
         assert!(
             !text.contains("null") && text.contains(r##""type":"/openapi.json#/x-problems/unauthorized""##),

@@ -32,6 +32,10 @@ pub enum Route {
     OpenApi,
 }
 
+/// What whoever mistypes a change wants to know.
+const VERBS: &str = "A user is looked up with GET /v1/users/{user}, and changed with POST /v1/users/{user}:suspend or \
+                     POST /v1/users/{user}:reactivate.";
+
 /// The path that tells that the application runs. It alone needs no key.
 pub const HEALTH: &str = "/healthz";
 
@@ -62,7 +66,7 @@ impl Route {
         }
         let user = path.strip_prefix("/v1/users/").filter(|user| !user.is_empty() && !user.contains('/'));
         let Some(user) = user else {
-            let remedy = "GET /openapi.json describes the resources that there are.";
+            let remedy = format!("GET /openapi.json describes the resources that there are. {VERBS}");
             return Err(Problem::new("not-found", 404, "there is no such resource", remedy));
         };
         let Ok(user) = percent_decode_str(user).decode_utf8() else {
@@ -77,7 +81,7 @@ impl Route {
                 return Ok(change(user_ref(user)));
             }
         }
-        only("GET", method)?;
+        only("GET", method).map_err(|problem| Problem { remedy: VERBS.into(), ..problem })?;
         no_parameters(query)?;
         Ok(Self::Get(user_ref(&user)))
     }

@@ -52,6 +52,7 @@ async fn answer(request: Request, entry: &mut Entry) -> Result<Answer, Problem> 
     let (head, body) = request.into_parts();
     let value = |name: HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
     entry.status = 200;
+    entry.request = format!("{} {}", head.method, head.uri.path());
 
     let keys = keys(entry).await?;
     let is_health = head.uri.path() == HEALTH;

@@ -56,6 +56,10 @@ async fn requests_that_are_none() {
         assert_eq!(told(&answer), (status, code, NO), "{path}");
         assert_eq!(answer.header("allow"), if status == 405 { "POST" } else { "" });
     }
+    for path in [format!("/v1/users/{WENDY}:Suspend"), format!("/v1/users/{WENDY}/suspend")] {
+        let answer = rig.post(&path, "").await;
+        assert!(answer.json["remedy"].as_str().unwrap().contains("POST /v1/users/{user}:suspend"), "{answer:?}");
+    }
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
         let answer = Answer::of(rig.request(method, "/v1/users").bearer_auth(RESPONDER)).await;
         assert_eq!((told(&answer), answer.header("allow")), ((405, "method-not-allowed", NO), "GET"));
@@ -153,6 +157,7 @@ async fn settings_that_are_wrong_are_named() {
             let answer = rig.post(path, "").await;
             assert_eq!(told(&answer), (503, code, NO), "{name}");
             let named = answer.json["setting"].as_str().unwrap();
+            assert!(!answer.json.to_string().contains(&name.replace('_', "-")) || !name.contains('_'), "{answer:?}");
             assert_eq!(named, if code == "unauthenticated" { "client_secret" } else { name });
             assert_eq!(answer.header("retry-after"), "");
         }
