@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
 use crate::action::{Instant, Io};
-use crate::error::{Error, Outage};
+use crate::error::{Error, Outage, PAGE_TOKEN_REFUSED};
 use crate::http::{Request, Response, TransportError, TransportFault};
 use crate::reply::Reply;
 use crate::retry;
@@ -32,6 +32,8 @@ pub(crate) struct Client {
     credentials: Credentials,
     /// A token was asked for in vain. It was asked for often enough then.
     token_failed: Cell<bool>,
+    /// A request was given up because the action has too little time left for it, or for another attempt.
+    lacked_time: Cell<bool>,
 }
 
 /// How the action proves who it is.
@@ -60,7 +62,15 @@ impl Client {
             }
             Credentials::Client(Identity::new(&settings, client_id))
         };
-        Ok(Self { io, session, settings, deadline, credentials, token_failed: Cell::new(false) })
+        Ok(Self {
+            io,
+            session,
+            settings,
+            deadline,
+            credentials,
+            token_failed: Cell::new(false),
+            lacked_time: Cell::new(false),
+        })
     }
 
     /// Makes a call and returns the body of its answer, which was a 200, with the way to complain about it.
@@ -101,16 +111,17 @@ impl Client {
             if let Some(token) = self.session.token(identity, self.io.now()) {
                 return Ok(token);
             }
-            match self.session.fetch(identity) {
+            match self.session.fetch(identity, self.deadline) {
                 Ok(right) => {
+                    self.lacked_time.set(false);
                     let token = self.request_token(identity).await;
-                    right.tell(&token);
+                    right.tell(&token, self.lacked_time.get());
                     return token;
                 }
                 Err(fetch) => {
                     let left = self.time_left()?;
                     self.io.join(fetch.clone(), left).await?;
-                    if let Some(token) = fetch.outcome() {
+                    if let Some(token) = fetch.outcome(self.deadline, self.settings.timeout) {
                         return token;
                     }
                 }
@@ -148,10 +159,14 @@ impl Client {
         loop {
             let mut request = request.clone();
             request.deadline = self.time_left()?;
+            let is_hurried = request.deadline < self.settings.timeout;
             let error = match self.io.send(request).await? {
                 Ok(response) if !retry::may_pass(response.status) => return Ok(response),
                 Ok(response) => failed(Reply::read(&response, secrets), &response, is_change),
-                Err(error) if error.fault.may_pass() => self.unanswered(error, is_change),
+                Err(error) if error.fault.may_pass() => {
+                    self.lacked_time.set(is_hurried && error.fault == TransportFault::Timeout);
+                    self.unanswered(error, is_change)
+                }
                 Err(error) => return Err(self.unanswered(error, is_change)),
             };
             if is_change || !self.pause(attempt, &error).await? {
@@ -165,6 +180,7 @@ impl Client {
     fn time_left(&self) -> Result<Duration, Error> {
         let left = self.deadline.since(self.io.now());
         if left.is_zero() {
+            self.lacked_time.set(true);
             let outage = Outage::Deadline(self.settings.deadline);
             return Err(Error::Unavailable { outage, retry_after: None, may_have_changed: false });
         }
@@ -175,7 +191,11 @@ impl Client {
     pub(crate) async fn pause(&self, attempt: u32, error: &Error) -> Result<bool, Error> {
         let now = self.io.now();
         let pause = retry::pause(attempt, error.retry_after(), now);
-        if attempt >= self.settings.max_attempts || pause >= self.deadline.since(now) {
+        if attempt >= self.settings.max_attempts {
+            return Ok(false);
+        }
+        if pause >= self.deadline.since(now) {
+            self.lacked_time.set(true);
             return Ok(false);
         }
         self.io.wait(pause).await?;
@@ -222,9 +242,7 @@ impl Client {
             403 => Error::PermissionDenied { permission: call.permission(), reply },
             404 => self.not_found(call, reply),
             400 if matches!(call, Call::List { page_token: Some(_), .. }) => {
-                let problem = "the service refused the request, perhaps for its page token, which is good for one account and \
-                               one state filter, and not for ever";
-                Error::Other { problem: problem.into(), reply: Some(reply) }
+                Error::Other { problem: PAGE_TOKEN_REFUSED.into(), reply: Some(reply) }
             }
             _ => failed(reply, &answer.response, may_have_changed),
         })

@@ -130,6 +130,10 @@ pub enum Outage {
     },
 }
 
+/// What is told of a bad request with a page token.
+pub(crate) const PAGE_TOKEN_REFUSED: &str = "the service refused the request, perhaps for its page token, which is good for \
+                                             one account and one state filter, and not for ever";
+
 impl Error {
     /// The name of the case, as in the WIT contract.
     #[must_use]
@@ -183,6 +187,12 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
+    }
+
+    /// Whether the service calls the request a bad one, and it had a page token: that is most likely why.
+    #[must_use]
+    pub fn may_be_the_page_token(&self) -> bool {
+        matches!(self, Self::Other { problem, .. } if problem == PAGE_TOKEN_REFUSED)
     }
 
     /// How long the service asks to wait, if it does.

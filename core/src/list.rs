@@ -20,6 +20,8 @@ const PAGE_SIZE: usize = 1000;
 const MAX_PAGES: usize = 25_000;
 /// The most users that are read in parts with a [`Listing`], lest a service list for ever.
 pub const MAX_LISTING: u32 = 2_000_000;
+/// The most parts of a [`Listing`]: twice as many as 2,000,000 users need, for parts in which some were met before.
+const MAX_PARTS: u32 = 2 * MAX_LISTING / PAGE_SIZE as u32;
 /// The longest page token that is accepted, in bytes: what fits into a URL everywhere.
 const MAX_PAGE_TOKEN: usize = 4096;
 
@@ -120,7 +122,7 @@ pub struct Listing {
     met: BTreeSet<String>,
     /// Hashes of the page tokens that were followed.
     followed: BTreeSet<u64>,
-    parts: usize,
+    parts: u32,
     ended: bool,
 }
 
@@ -161,7 +163,7 @@ impl Listing {
         let read = u32::try_from(users.len()).unwrap_or(u32::MAX);
         users.retain(|user| self.met.insert(id(user).into()));
         self.parts += 1;
-        if self.met.len() > MAX_LISTING as usize || self.parts > MAX_PAGES {
+        if self.met.len() > MAX_LISTING as usize || self.parts > MAX_PARTS {
             let problem = format!(
                 "the account has more than {MAX_LISTING} users, or their list has no end; list it in parts, with limit and \
                  page-token"
@@ -294,6 +296,9 @@ mod tests {
             let error = listing.take(Vec::from(["B"]), token(circle), |id| id).err();
             assert!(matches!(error, Some(Error::InvalidResponse { .. })), "{circle}");
         }
+        let mut listing = Listing::new(query(None));
+        let ends = (0..).find(|n| listing.take(Vec::from(["A"]), Some(format!("{n}")), |id| id).is_err());
+        assert_eq!(ends, Some(MAX_PARTS), "new page tokens for ever, and nobody new");
         let ids: Vec<String> = (0..=MAX_LISTING).map(|n| format!("{n}")).collect();
         let error = Listing::new(query(None)).take(ids, None, |id| id.as_str()).err();
         assert!(matches!(error, Some(Error::Other { .. })));

@@ -10,7 +10,7 @@ use core::time::Duration;
 use crate::action::{Action, Instant};
 use crate::change::{self, ChangeOptions, StateChange};
 use crate::client::Client;
-use crate::error::{Error, Outage};
+use crate::error::Error;
 use crate::list::{self, ListQuery, UserList};
 use crate::lookup;
 use crate::secret::Secret;
@@ -118,13 +118,15 @@ impl Session {
     }
 
     /// The token request of this identity that is under way, or the right to make one.
-    pub(crate) fn fetch(&self, identity: &Identity) -> Result<FetchRight, TokenFetch> {
+    /// `deadline` is that of the action that wants it.
+    pub(crate) fn fetch(&self, identity: &Identity, deadline: Instant) -> Result<FetchRight, TokenFetch> {
         let mut fetches = self.fetches.borrow_mut();
         if let Some(fetch) = fetches.iter().find(|fetch| fetch.0.identity == *identity) {
             return Err(fetch.clone());
         }
         let fetch = TokenFetch(Rc::new(Fetch {
             identity: identity.clone(),
+            deadline,
             outcome: RefCell::new(None),
             is_over: Cell::new(false),
         }));
@@ -139,9 +141,18 @@ pub struct TokenFetch(Rc<Fetch>);
 
 struct Fetch {
     identity: Identity,
+    /// When the action that makes it must have ended.
+    deadline: Instant,
     /// What came of it; `None` if it was given up.
-    outcome: RefCell<Option<Result<Secret, Error>>>,
+    outcome: RefCell<Option<Outcome>>,
     is_over: Cell<bool>,
+}
+
+#[derive(Clone)]
+struct Outcome {
+    token: Result<Secret, Error>,
+    /// It failed for lack of the action's time: with more of it, another attempt might have been made.
+    for_lack_of_time: bool,
 }
 
 impl TokenFetch {
@@ -152,9 +163,12 @@ impl TokenFetch {
         self.0.is_over.get()
     }
 
-    /// What came of it; `None` while it is under way, and if it was given up.
-    pub(crate) fn outcome(&self) -> Option<Result<Secret, Error>> {
-        self.0.outcome.borrow().clone()
+    /// What came of it, as far as that holds for an action with this deadline; `None` while it is under way, if it was given
+    /// up, and if it failed for lack of time and this action has at least `more` of it.
+    pub(crate) fn outcome(&self, deadline: Instant, more: Duration) -> Option<Result<Secret, Error>> {
+        let outcome = self.0.outcome.borrow().clone()?;
+        let has_more_time = deadline.since(self.0.deadline) >= more;
+        (!outcome.for_lack_of_time || !has_more_time).then_some(outcome.token)
     }
 }
 
@@ -171,11 +185,9 @@ pub(crate) struct FetchRight {
 }
 
 impl FetchRight {
-    /// Tells the others what came of it. That this action ran out of time says nothing about them: one of them goes on.
-    pub(crate) fn tell(&self, outcome: &Result<Secret, Error>) {
-        if !matches!(outcome, Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) {
-            *self.fetch.0.outcome.borrow_mut() = Some(outcome.clone());
-        }
+    /// Tells the others what came of it.
+    pub(crate) fn tell(&self, token: &Result<Secret, Error>, for_lack_of_time: bool) {
+        *self.fetch.0.outcome.borrow_mut() = Some(Outcome { token: token.clone(), for_lack_of_time });
     }
 }
 

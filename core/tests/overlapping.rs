@@ -129,6 +129,34 @@ fn the_deadline_of_one_is_not_that_of_the_others() {
     assert!(sends(late.step(Event::Elapsed, 300)).path_and_query.ends_with("/token"), "and the late one goes on");
 }
 
+/// What failed because the first had too little time left is no answer for one who has more: that one asks itself.
+#[test]
+fn the_hurry_of_one_is_not_that_of_the_others() {
+    let slow = || Event::Response(Err(TransportError { fault: TransportFault::Timeout, detail: String::new() }));
+    let limited = || {
+        let mut response = Response::new(429, Vec::new());
+        response.headers = vec![("retry-after".into(), b"20".to_vec())];
+        Event::Response(Ok(response))
+    };
+    for (seconds, event, end) in [(298, slow(), 300), (290, limited(), 291)] {
+        let session = Session::new();
+        let ([mut first, mut equal, _third], _) = three(&session);
+        sends(first.answer(200, TOKEN));
+        sends(equal.step(Event::Elapsed, 0));
+        // The token is refused late: the first asks for another with little time left, and two wait for it.
+        let refused = || Event::Response(Ok(Response::new(401, Vec::new())));
+        assert!(sends(first.step(refused(), seconds)).path_and_query.ends_with("/token"));
+        joins(equal.step(refused(), seconds));
+        let mut late = Acting::new(&session, "client");
+        joins(late.step(Event::Start, seconds));
+
+        let Step::Done(Err(failed)) = first.step(event, end) else { panic!("it has no time for more") };
+        let Step::Done(Err(error)) = equal.step(Event::Elapsed, end) else { panic!("nor has its equal") };
+        assert_eq!(error, failed);
+        assert!(sends(late.step(Event::Elapsed, end)).path_and_query.ends_with("/token"));
+    }
+}
+
 #[test]
 fn another_client_waits_for_nobody() {
     let session = Session::new();
