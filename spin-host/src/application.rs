@@ -14,7 +14,7 @@ use crate::instance::{Counts, State};
 use crate::log::Log;
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
-use crate::variables::{self, Variables};
+use crate::variables::{self, Failure, Variables};
 
 /// What a dependency must inherit to be of use: without it, Spin denies it the network and the variables.
 const INHERITED: [&str; 2] = ["allowed_outbound_hosts", "variables"];
@@ -26,12 +26,14 @@ pub struct Options {
     pub memory: usize,
     /// Where the component's standard output and standard error go.
     pub log: Log,
+    /// Variables that cannot be had, by the names that the component has for them.
+    pub failing: BTreeMap<String, Failure>,
 }
 
 impl Default for Options {
     /// 512 MiB, and standard error.
     fn default() -> Self {
-        Self { memory: 512 * 1024 * 1024, log: Log::new(|line| eprintln!("{line}")) }
+        Self { memory: 512 * 1024 * 1024, log: Log::new(|line| eprintln!("{line}")), failing: BTreeMap::new() }
     }
 }
 
@@ -53,7 +55,7 @@ impl Application {
     /// A variable that is missing or that the manifest does not have, an allowed host that is none, or a component that is
     /// not there, does not fit its dependency, or wants what Spin would not give it.
     pub fn load(manifest: &Manifest, variables: &BTreeMap<String, String>, options: Options) -> Result<Self, Error> {
-        let variables = Variables::new(manifest, variables)?;
+        let variables = Variables::new(manifest, variables, options.failing.clone())?;
         let client = Client::new(Network::default()).map_err(|error| Error::new(error.to_string()))?;
         let outbound = Outbound::new(manifest, &variables, client)?;
         let component = compile(&compose(manifest)?)

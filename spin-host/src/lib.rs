@@ -32,6 +32,7 @@ pub use application::{Application, Options};
 pub use log::Log;
 pub use manifest::Manifest;
 pub use server::Server;
+pub use variables::Failure;
 
 /// Why an application cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]

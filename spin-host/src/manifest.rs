@@ -46,9 +46,8 @@ pub(crate) struct Variable {
     pub(crate) default: Option<String>,
     #[serde(default)]
     pub(crate) required: bool,
-    /// Spin keeps such a variable out of its own logs; so does this host, which logs none at all.
-    #[serde(default, rename = "secret")]
-    _secret: bool,
+    #[serde(default)]
+    pub(crate) secret: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -145,6 +144,12 @@ impl Manifest {
     /// The variables that whoever starts the application may set, and whether they must.
     pub fn variables(&self) -> impl Iterator<Item = (&str, bool)> {
         self.variables.iter().map(|(name, variable)| (name.as_str(), variable.required))
+    }
+
+    /// Whether Spin keeps the value of this variable out of its own logs.
+    #[must_use]
+    pub fn is_secret(&self, name: &str) -> bool {
+        self.variables.get(name).is_some_and(|variable| variable.secret)
     }
 
     /// The component, to be changed.

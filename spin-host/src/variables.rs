@@ -49,10 +49,25 @@ pub(crate) struct Variables {
     application: Arc<BTreeMap<String, String>>,
     /// What the component sees, resolved.
     component: Arc<BTreeMap<String, String>>,
+    /// What it does not get to see.
+    failing: Arc<BTreeMap<String, Failure>>,
+}
+
+/// How a provider of variables, such as a vault, may fail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Failure {
+    /// It says that it cannot give the variable, in these words.
+    Refuses(String),
+    /// It does not answer.
+    Hangs,
 }
 
 impl Variables {
-    pub(crate) fn new(manifest: &Manifest, set: &BTreeMap<String, String>) -> Result<Self, Error> {
+    pub(crate) fn new(
+        manifest: &Manifest,
+        set: &BTreeMap<String, String>,
+        failing: BTreeMap<String, Failure>,
+    ) -> Result<Self, Error> {
         if let Some(name) = set.keys().find(|name| !manifest.has_variable(name)) {
             let names: Vec<&str> = manifest.variables().map(|(name, _)| name).collect();
             return Err(Error::new(format!("the application has no variable {name}; it has {}", names.join(", "))));
@@ -68,7 +83,8 @@ impl Variables {
             let value = set.get(name).or(variable.default.as_ref()).cloned();
             application.insert(name.clone(), value.unwrap_or_default());
         }
-        let mut variables = Self { application: Arc::new(application), component: Arc::default() };
+        let (application, failing) = (Arc::new(application), Arc::new(failing));
+        let mut variables = Self { application, component: Arc::default(), failing };
         let mut component = BTreeMap::new();
         for (name, template) in &manifest.component().variables {
             check(name)?;
@@ -103,6 +119,9 @@ impl Variables {
         if let Err(error) = check(name) {
             return Err(Missing::InvalidName(error.to_string()));
         }
+        if let Some(Failure::Refuses(why)) = self.failing.get(name) {
+            return Err(Missing::Provider(why.clone()));
+        }
         self.component.get(name).cloned().ok_or_else(|| Missing::Undefined(format!("there is no variable {name}")))
     }
 }
@@ -110,6 +129,7 @@ impl Variables {
 enum Missing {
     InvalidName(String),
     Undefined(String),
+    Provider(String),
 }
 
 /// Spin's rule for names: lower-case letters, digits and single underscores, with a letter in front and none at the end.
@@ -139,6 +159,7 @@ impl blocking::Host for Variables {
         Self::get(self, &name).map_err(|missing| match missing {
             Missing::InvalidName(why) => blocking::Error::InvalidName(why),
             Missing::Undefined(why) => blocking::Error::Undefined(why),
+            Missing::Provider(why) => blocking::Error::Provider(why),
         })
     }
 }
@@ -149,9 +170,13 @@ impl concurrent::HostWithStore<State> for View {
     async fn get(accessor: &Accessor<State, Self>, name: String) -> Result<String, concurrent::Error> {
         // As with a provider that has to be asked, other requests go on meanwhile.
         tokio::task::yield_now().await;
+        if accessor.with(|mut access| access.get().failing.get(&name) == Some(&Failure::Hangs)) {
+            std::future::pending::<()>().await;
+        }
         accessor.with(|mut access| access.get().get(&name)).map_err(|missing| match missing {
             Missing::InvalidName(why) => concurrent::Error::InvalidName(why),
             Missing::Undefined(why) => concurrent::Error::Undefined(why),
+            Missing::Provider(why) => concurrent::Error::Provider(why),
         })
     }
 }
@@ -173,7 +198,8 @@ mod tests {
     #[test]
     fn templates_are_filled() {
         let application = [("host".to_owned(), "example".to_owned())].into();
-        let variables = Variables { application: Arc::new(application), component: Arc::default() };
+        let variables =
+            Variables { application: Arc::new(application), component: Arc::default(), failing: Arc::default() };
         let resolve = |template| variables.resolve(template).map_err(|error| error.to_string());
         assert_eq!(resolve("https://{{ host }}.com{{host}}"), Ok("https://example.comexample".into()));
         assert_eq!(resolve("plain"), Ok("plain".into()));

@@ -9,8 +9,8 @@ use subtle::ConstantTimeEq;
 pub const SHORTEST_KEY: usize = 32;
 /// The longest key that is accepted, in characters.
 const LONGEST_KEY: usize = 512;
-/// The longest label, in characters.
-const LONGEST_LABEL: usize = 64;
+/// The longest label, in characters: too short for a key, lest one be logged as a label.
+const LONGEST_LABEL: usize = SHORTEST_KEY - 1;
 /// The most keys of one list: each call is compared with all.
 const MOST_KEYS: usize = 100;
 
@@ -50,6 +50,9 @@ impl Keys {
             return Err("neither reader_keys nor responder_keys has a key".into());
         }
         for (reader, key) in &keys {
+            if responders.iter().any(|(responder, _)| responder.label == reader.label) {
+                return Err(format!("reader_keys and responder_keys share the label {}", reader.label));
+            }
             if let Some((responder, _)) = responders.iter().find(|(_, other)| other == key) {
                 let (reader, responder) = (&reader.label, &responder.label);
                 return Err(format!("reader_keys and responder_keys share a key ({reader} and {responder})"));
@@ -92,7 +95,10 @@ fn list(name: &str, kind: &str, role: Role, text: &str) -> Result<Vec<(Caller, S
         };
         let is_label = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if !(1..=LONGEST_LABEL).contains(&label.len()) || !label.bytes().all(is_label) {
-            return problem("has a label that is not 1 to 64 letters, digits, dots, hyphens and underscores");
+            return problem("has a label that is not 1 to 31 letters, digits, dots, hyphens and underscores");
+        }
+        if keys.iter().any(|(caller, _): &(Caller, Secret)| caller.label == label) {
+            return problem("has the label of an entry before it");
         }
         if key.len() < SHORTEST_KEY {
             return problem(&format!("is a key of less than {SHORTEST_KEY} characters"));
@@ -148,7 +154,9 @@ mod tests {
             (A, &format!("{B} x:{short}"), "responder_keys: entry 2 is a key of less than 32"),
             (&format!(":{A}"), "", "reader_keys: entry 1 has a label"),
             (&format!("a/b:{A}"), "", "reader_keys: entry 1 has a label"),
-            (&format!("{}:{A}", "x".repeat(65)), "", "reader_keys: entry 1 has a label"),
+            (&format!("{}:{A}", "x".repeat(32)), "", "reader_keys: entry 1 has a label"),
+            (&format!("soc:{A} soc:{B}"), "", "reader_keys: entry 2 has the label of an entry before it"),
+            (&format!("soc:{A}"), &format!("soc:{B}"), "share the label soc"),
             (&format!("{A}!"), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
             (&"k".repeat(513), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
             (&format!("{B},{A}"), &format!("me:{A}"), "share a key (reader-2 and me)"),

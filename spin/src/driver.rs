@@ -11,6 +11,9 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 
 use crate::http;
 
+/// How long a provider of variables, such as a vault, may take for one.
+const LOOKUP_TIME: Duration = Duration::from_secs(10);
+
 /// How often a request looks whether another has obtained the token. It cannot be woken: Rust's wakers do not reach across the
 /// requests of an instance (wit-bindgen 0.57 traps).
 const GLANCE: Duration = Duration::from_millis(10);
@@ -54,11 +57,22 @@ pub(crate) async fn run<T>(mut action: Action<T>) -> Result<T, Error> {
 
 /// The variable of this name (`client-secret` is `client_secret` to Spin); `None` if the application has no such variable.
 pub(crate) async fn variable(name: &str) -> Result<Option<String>, LookupError> {
-    match variables::get(name.replace('-', "_")).await {
-        Ok(value) => Ok(Some(value)),
-        Err(variables::Error::Undefined(_)) => Ok(None),
-        Err(variables::Error::InvalidName(why)) => Err(LookupError::Denied(why)),
-        Err(variables::Error::Provider(why) | variables::Error::Other(why)) => Err(LookupError::Unavailable(why)),
+    let variable = name.replace('-', "_");
+    match within(LOOKUP_TIME, variables::get(&variable)).await {
+        Some(Ok(value)) => Ok(Some(value)),
+        Some(Err(variables::Error::Undefined(_))) => Ok(None),
+        Some(Err(variables::Error::InvalidName(why))) => Err(LookupError::Denied(why)),
+        Some(Err(variables::Error::Provider(why))) => {
+            Err(LookupError::Unavailable(format!("the variable {variable}: {why}")))
+        }
+        // Its text may quote the manifest's template, and with it a value that is written there.
+        Some(Err(variables::Error::Other(_))) => {
+            Err(LookupError::Unavailable(format!("the variable {variable}: Spin cannot work out its value")))
+        }
+        None => Err(LookupError::Unavailable(format!(
+            "the variable {variable}: its provider did not answer within {} s",
+            LOOKUP_TIME.as_secs()
+        ))),
     }
 }
 

@@ -4,21 +4,25 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures::SinkExt;
 use futures::channel::mpsc;
+use futures::stream::unfold;
+use futures::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use onepassword_users_core::{ListQuery, Listing, MAX_USERS, User};
+use onepassword_users_core::{Error, ListQuery, Listing, MAX_USERS, User};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, box_body};
 
-use crate::driver::{run, session, sleep};
+use crate::driver::{run, session, sleep, within};
 use crate::json::{self, LastLine};
 use crate::problem::Problem;
 use crate::service::Log;
 
 /// The most text of a whole list, in bytes: two to three times what 250,000 users have.
 const MAX_TEXT: usize = 192 * 1024 * 1024;
+
+/// How long a reader may take for a part of a stream.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How long the last line of a broken stream is given to leave before the connection is broken.
 const LAST_WORDS: Duration = Duration::from_millis(100);
@@ -46,7 +50,10 @@ impl List {
     async fn read(&mut self) -> Result<bool, Problem> {
         let Some(query) = self.listing.query() else { return Ok(false) };
         let list = run(session().list_users(query)).await?;
-        self.part = self.listing.take(list.users, list.next_page_token, |user| &user.id)?;
+        self.part = match self.listing.take(list.users, list.next_page_token, |user| &user.id) {
+            Err(Error::Other { .. }) => return Err(Problem::list_too_long()),
+            users => users?,
+        };
         Ok(true)
     }
 
@@ -69,7 +76,8 @@ impl List {
                 whole.users += 1;
             }
             length += text.len();
-            whole.text.push(text.into());
+            // Without the room that it did not need.
+            whole.text.push(text.into_boxed_slice().into());
             if whole.users > MAX_USERS as usize || length > MAX_TEXT {
                 return Err(Problem::list_too_long());
             }
@@ -84,55 +92,79 @@ impl List {
         Ok(whole)
     }
 
-    /// A body that the rest is read into while it is sent.
+    /// A body that the rest is read into while it is sent. It ends cleanly only if the list is whole: whatever else ends the
+    /// work here breaks it.
     pub(crate) fn stream(mut self, mut log: Log) -> BoxBody {
-        let (mut sender, receiver) = mpsc::channel::<Result<Frame<Bytes>, anyhow::Error>>(0);
+        let (sender, receiver) = mpsc::channel::<Chunk>(0);
         spin_sdk::wit_bindgen::spawn(async move {
-            let mut users = 0;
-            let outcome = loop {
-                users += self.part.len();
-                let lines = lines(self.take());
-                if sender.send(Ok(lines)).await.is_err() {
-                    break None;
-                }
-                match self.read().await {
-                    Ok(true) => {}
-                    Ok(false) => break Some(Ok(())),
-                    Err(problem) => break Some(Err(problem)),
-                }
-            };
-            log.entry.users = Some(users);
-            match outcome {
-                // Nobody listens any more.
-                None => log.entry.outcome = "abandoned",
-                Some(Ok(())) => {
-                    log.entry.outcome = "listed";
-                    if let Some(token) = self.listing.next_page_token() {
-                        let more = LastLine::More { next_page_token: token.into() };
-                        let _ = sender.send(Ok(lines([more]))).await;
-                    }
-                }
-                Some(Err(problem)) => {
+            let mut reader = Reader(sender);
+            match self.send(&mut reader, &mut log).await {
+                Ok(()) => log.entry.outcome = "listed",
+                Err(None) => log.entry.outcome = "abandoned",
+                Err(Some(problem)) => {
                     log.problem(&problem);
                     let failure = LastLine::Failure { error: Box::new(problem) };
-                    let _ = sender.send(Ok(lines([failure]))).await;
-                    sleep(LAST_WORDS).await;
-                    let _ = sender.send(Err(anyhow::anyhow!("the list is incomplete"))).await;
+                    if reader.take(Chunk::Lines(lines([failure]))).await.is_ok() {
+                        sleep(LAST_WORDS).await;
+                    }
                 }
             }
             log.write();
         });
-        box_body(StreamBody::new(receiver))
+        let chunks = unfold(Some(receiver), |receiver| async {
+            let mut receiver = receiver?;
+            match receiver.next().await {
+                Some(Chunk::Lines(lines)) => Some((Ok(Frame::data(lines)), Some(receiver))),
+                Some(Chunk::End) => None,
+                None => Some((Err(anyhow::anyhow!("the list is incomplete")), None)),
+            }
+        });
+        box_body(StreamBody::new(chunks))
+    }
+
+    /// Sends all there is. Fails with what went wrong, or with nothing if the reader has left.
+    async fn send(&mut self, reader: &mut Reader, log: &mut Log) -> Result<(), Option<Problem>> {
+        let users = log.entry.users.insert(0);
+        let mut more = true;
+        while more {
+            *users += self.part.len();
+            reader.take(Chunk::Lines(lines(self.take()))).await?;
+            more = self.read().await.map_err(Some)?;
+        }
+        if let Some(token) = self.listing.next_page_token() {
+            reader.take(Chunk::Lines(lines([LastLine::More { next_page_token: token.into() }]))).await?;
+        }
+        reader.take(Chunk::End).await
     }
 }
 
-fn lines(values: impl IntoIterator<Item = impl Serialize>) -> Frame<Bytes> {
+/// What is handed from the work to the body.
+enum Chunk {
+    Lines(Bytes),
+    /// The list is whole.
+    End,
+}
+
+/// Whoever reads a stream.
+struct Reader(mpsc::Sender<Chunk>);
+
+impl Reader {
+    /// Hands a chunk over. Fails, for no problem of ours, if nobody reads any more, or for too long.
+    async fn take(&mut self, chunk: Chunk) -> Result<(), Option<Problem>> {
+        match within(PATIENCE, self.0.send(chunk)).await {
+            Some(Ok(())) => Ok(()),
+            _ => Err(None),
+        }
+    }
+}
+
+fn lines(values: impl IntoIterator<Item = impl Serialize>) -> Bytes {
     let mut text = Vec::new();
     for value in values {
         write(&mut text, &value);
         text.push(b'\n');
     }
-    Frame::data(text.into())
+    text.into()
 }
 
 /// Writes a value into memory, of which none can fail: they are texts, numbers and truth values.

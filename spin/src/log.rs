@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-/// The longest text of a caller that is logged, in characters.
-const MAX_TEXT: usize = 256;
+/// The longest text that is logged, in characters.
+const MAX_TEXT: usize = 512;
 
 /// What is told of one request. Whatever is not known is left out.
 #[derive(Debug, Default, Serialize)]
 pub struct Entry {
-    /// When the answer was complete, in RFC 3339.
+    /// When the answer was ready, or a stream had ended, in RFC 3339.
     pub time: String,
-    /// Method and path, without the query.
+    /// Method and path, without the query, of whoever was let in.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub request: String,
     /// The label of the key.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,10 +53,12 @@ impl Entry {
     pub fn line(mut self, time: String, took: Duration) -> String {
         self.time = time;
         self.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        let cut = |text: String| text.chars().take(MAX_TEXT).collect();
-        self.request = cut(self.request);
-        self.user = self.user.map(cut);
-        self.user_id = self.user_id.map(cut);
+        let texts = [Some(&mut self.request), self.user.as_mut(), self.user_id.as_mut(), self.problem.as_mut()];
+        for text in texts.into_iter().flatten() {
+            if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+                text.truncate(end);
+            }
+        }
         // Texts, numbers and truth values: there is nothing in it that JSON could not say.
         serde_json::to_string(&self).unwrap_or_default()
     }
@@ -70,8 +73,8 @@ mod tests {
         let user = format!("a\r\n{{\"outcome\":\"changed\"}}{}", "x".repeat(1000));
         let entry = Entry { user: Some(user), outcome: "user-not-found", status: 404, ..Entry::default() };
         let line = entry.line("2026-01-01T00:00:00Z".into(), Duration::from_millis(12));
-        assert!(!line.contains(['\r', '\n']) && line.len() < 500, "{line}");
-        assert!(line.starts_with(r#"{"time":"2026-01-01T00:00:00Z","request":"","user":"a\r\n{\"outcome"#), "{line}");
+        assert!(!line.contains(['\r', '\n']) && line.len() < 700, "{line}");
+        assert!(line.starts_with(r#"{"time":"2026-01-01T00:00:00Z","user":"a\r\n{\"outcome"#), "{line}");
         assert!(line.ends_with(r#""outcome":"user-not-found","status":404,"milliseconds":12}"#), "{line}");
     }
 }

@@ -1,6 +1,6 @@
 //! What goes wrong, as problem documents (RFC 9457), with the right status for each.
 
-use onepassword_users_core::{self as core_, Error, MAX_USERS, Outage, TransportFault};
+use onepassword_users_core::{self as core_, Error, MAX_LISTING, MAX_USERS, Outage, TransportFault};
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -154,9 +154,11 @@ impl Problem {
     /// More users, or more text, than one answer may have.
     #[must_use]
     pub fn list_too_long() -> Self {
-        let detail = format!("the account has more than {MAX_USERS} users, or more text than one answer may have");
-        let remedy =
-            "Ask for one user a line, with Accept: application/x-ndjson, or for parts, with limit and page_token.";
+        let detail = "the list has more users, or more text, than one answer may have";
+        let remedy = format!(
+            "Ask for parts, with limit and page_token. One user a line (Accept: application/x-ndjson) is good for {MAX_LISTING} \
+             users, one object for {MAX_USERS}."
+        );
         Self::new("list-too-long", 422, detail, remedy)
     }
 
@@ -180,14 +182,21 @@ const NAMES: [&str; 9] = [
     "user-agent",
 ];
 
-/// A text of the core with each of these names as this API spells it.
+/// A text of the core's own with each of these names as this API spells it.
 fn respelt(text: &str) -> String {
     NAMES.iter().fold(text.to_owned(), |text, name| text.replace(name, &name.replace('-', "_")))
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        let (detail, remedy) = (respelt(&error.to_string()), respelt(&error.remedy()));
+        // An error of a setting or argument says its name first; what else stands there may be anybody's text.
+        let detail = match &error {
+            Error::Misconfigured { name, .. } | Error::InvalidArgument { argument: name, .. } => {
+                error.to_string().replacen(name, &respelt(name), 1)
+            }
+            _ => error.to_string(),
+        };
+        let remedy = respelt(&error.remedy());
         let mut problem = Self::new(error.code(), status(&error), detail, remedy);
         problem.retryable = error.is_retryable();
         problem.may_have_changed = error.may_have_changed();
@@ -198,13 +207,14 @@ impl From<Error> for Problem {
             message: message.clone(),
         });
         let name = |name: &str| Some(respelt(name));
-        match error {
+        match &error {
             Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
                 problem.setting = name(setting);
             }
             Error::Unavailable { outage: Outage::Lookup { name: setting, .. }, .. } => problem.setting = name(setting),
             Error::InvalidArgument { argument, .. } => problem.argument = name(argument),
-            Error::AmbiguousUser { ids, .. } => problem.user_ids = Some(ids),
+            error if error.may_be_the_page_token() => problem.argument = name("page-token"),
+            Error::AmbiguousUser { ids, .. } => problem.user_ids = Some(ids.clone()),
             _ => {}
         }
         problem
@@ -230,8 +240,7 @@ fn status(error: &Error) -> u16 {
         | Error::Unauthenticated { .. }
         | Error::RateLimited { .. }
         | Error::Unavailable { .. } => 503,
-        // What the service calls a bad request, such as a page token that it does not know, came from the caller.
-        Error::Other { reply: Some(core_::Reply { status: 400, .. }), .. } => 400,
+        error if error.may_be_the_page_token() => 400,
         _ => 502,
     }
 }
@@ -276,7 +285,7 @@ mod tests {
             (unavailable(transport(TransportFault::Timeout)), 504),
             (unavailable(Outage::Deadline(Duration::from_secs(1))), 504),
             (Error::InvalidResponse { problem: String::new(), status: 200, may_have_changed: false }, 502),
-            (Error::Other { problem: String::new(), reply: Some(reply(400)) }, 400),
+            (Error::Other { problem: String::new(), reply: Some(reply(400)) }, 502),
             (Error::Other { problem: String::new(), reply: Some(reply(409)) }, 502),
             (Error::Other { problem: String::new(), reply: None }, 502),
         ] {

@@ -2,6 +2,8 @@
 
 use onepassword_users_core::{ListQuery, MAX_USERS, StateFilter, UserRef};
 use percent_encoding::percent_decode_str;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::access::Role;
 use crate::json::ChangeOptions;
@@ -30,6 +32,8 @@ pub enum Route {
     Test,
     /// The description of the API.
     OpenApi,
+    /// Whether the application runs.
+    Health,
 }
 
 /// What whoever mistypes a change wants to know.
@@ -57,10 +61,15 @@ impl Route {
                 no_parameters(query)?;
                 return Ok(Self::Test);
             }
-            "/openapi.json" | HEALTH => {
+            "/openapi.json" => {
                 only("GET", method)?;
                 no_parameters(query)?;
                 return Ok(Self::OpenApi);
+            }
+            HEALTH => {
+                only("GET", method)?;
+                no_parameters(query)?;
+                return Ok(Self::Health);
             }
             _ => {}
         }
@@ -86,12 +95,13 @@ impl Route {
         Ok(Self::Get(user_ref(&user)))
     }
 
-    /// Which keys allow this.
+    /// Which keys allow this; `None` if it needs none.
     #[must_use]
-    pub fn needs(&self) -> Role {
+    pub fn needs(&self) -> Option<Role> {
         match self {
-            Self::Suspend(_) | Self::Reactivate(_) => Role::Responder,
-            Self::List { .. } | Self::Get(_) | Self::Test | Self::OpenApi => Role::Reader,
+            Self::Suspend(_) | Self::Reactivate(_) => Some(Role::Responder),
+            Self::List { .. } | Self::Get(_) | Self::Test | Self::OpenApi => Some(Role::Reader),
+            Self::Health => None,
         }
     }
 
@@ -105,6 +115,7 @@ impl Route {
             Self::Reactivate(_) => "reactivate-user",
             Self::Test => "test",
             Self::OpenApi => "openapi",
+            Self::Health => "health",
         }
     }
 
@@ -116,7 +127,7 @@ impl Route {
                 let (UserRef::Id(user) | UserRef::Email(user)) = user;
                 Some(user)
             }
-            Self::List { .. } | Self::Test | Self::OpenApi => None,
+            Self::List { .. } | Self::Test | Self::OpenApi | Self::Health => None,
         }
     }
 
@@ -127,32 +138,60 @@ impl Route {
     }
 }
 
-/// Reads the body of a change, or of a test, which takes no options.
+/// Reads the body of a change.
 ///
 /// # Errors
 ///
-/// Another media type than JSON, malformed JSON, a key or type that is not known.
+/// Another media type than JSON, malformed JSON, a key or type that is not known, a key that stands there twice.
 pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<ChangeOptions, Problem> {
+    options(content_type, body, "Send {\"dry_run\":true}, {}, or no body.")
+}
+
+/// Reads the body of a test, which has no options: none, or `{}`.
+///
+/// # Errors
+///
+/// As [`change_options`].
+pub fn no_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<(), Problem> {
+    #[derive(Default, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct None {}
+    options(content_type, body, "Send {}, or no body.").map(|None {}| ())
+}
+
+fn options<T: Default + DeserializeOwned>(
+    content_type: Option<&[u8]>,
+    body: &[u8],
+    remedy: &str,
+) -> Result<T, Problem> {
     if body.is_empty() {
-        return Ok(ChangeOptions::default());
+        return Ok(T::default());
     }
     let media_type = content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default();
     if !media_type.trim_ascii().eq_ignore_ascii_case(b"application/json") {
         let remedy = "Send the header Content-Type: application/json, or no body.";
         return Err(Problem::new("unsupported-media-type", 415, "the body is not declared as JSON", remedy));
     }
+    let invalid = |detail: String| Problem::new("invalid-body", 400, detail, remedy);
     // A struct would be read from an array, too.
-    let value: serde_json::Value = serde_json::from_slice(body).map_err(|error| {
-        let detail = format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
-        Problem::new("malformed-json", 400, detail, "Send a JSON object, or no body.")
-    })?;
-    let invalid =
-        |detail: String| Problem::new("invalid-body", 400, detail, "Send {\"dry_run\":true}, {}, or no body.");
-    if !value.is_object() {
-        return Err(invalid("the body is no JSON object".into()));
+    let is_object = body.trim_ascii_start().first() == Some(&b'{');
+    let read = if is_object { serde_json::from_slice(body).map(Some) } else { no_object(body) };
+    match read {
+        Ok(Some(options)) => Ok(options),
+        Ok(None) => Err(invalid("the body is no JSON object".into())),
+        Err(error) if error.is_data() => {
+            Err(invalid(format!("the body is not as described: {}", cut(&error.to_string()))))
+        }
+        Err(error) => {
+            let detail = format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
+            Err(Problem::new("malformed-json", 400, detail, remedy))
+        }
     }
-    serde_json::from_value(value)
-        .map_err(|error| invalid(format!("the body is not as described: {}", cut(&error.to_string()))))
+}
+
+/// Whether this is JSON at all.
+fn no_object<T>(body: &[u8]) -> serde_json::Result<Option<T>> {
+    serde_json::from_slice::<IgnoredAny>(body).map(|_| None)
 }
 
 fn only(allowed: &'static str, method: &str) -> Result<(), Problem> {
@@ -316,11 +355,12 @@ mod tests {
         for (method, path) in
             [("GET", "/v1/users"), ("GET", "/v1/users/A"), ("POST", "/v1/test"), ("GET", "/openapi.json")]
         {
-            assert_eq!(find(method, path).unwrap().needs(), Role::Reader);
+            assert_eq!(find(method, path).unwrap().needs(), Some(Role::Reader));
         }
         for verb in ["suspend", "reactivate"] {
-            assert_eq!(find("POST", &format!("/v1/users/A:{verb}")).unwrap().needs(), Role::Responder);
+            assert_eq!(find("POST", &format!("/v1/users/A:{verb}")).unwrap().needs(), Some(Role::Responder));
         }
+        assert_eq!(find("GET", HEALTH).unwrap().needs(), None);
     }
 
     #[test]
@@ -343,9 +383,28 @@ mod tests {
         for body in ["{", "{}{}", "dry_run=true", "\u{feff}{}", "{\"dry_run\":tru}"] {
             assert_eq!(read("application/json", body), Err("malformed-json"), "{body}");
         }
-        for body in ["[]", "[true]", "null", "true", "{\"dry_run\":1}", "{\"dry_run\":null}", "{\"dryRun\":true}"] {
+        for body in [
+            "[]",
+            "[true]",
+            "null",
+            "true",
+            "{\"dry_run\":true,\"dry_run\":false}",
+            "{\"dry_run\":1}",
+            "{\"dry_run\":null}",
+            "{\"dryRun\":true}",
+        ] {
             assert_eq!(read("application/json", body), Err("invalid-body"), "{body}");
         }
+    }
+
+    #[test]
+    fn a_test_takes_no_options() {
+        let read = |body: &str| no_options(Some(b"application/json"), body.as_bytes()).map_err(|problem| problem.code);
+        assert_eq!((read(""), read("{}")), (Ok(()), Ok(())));
+        assert_eq!(
+            (read("{\"dry_run\":true}"), read("[]"), read("{")),
+            (Err("invalid-body"), Err("invalid-body"), Err("malformed-json"))
+        );
     }
 
     #[test]

@@ -52,27 +52,22 @@ async fn answer(request: Request, entry: &mut Entry) -> Result<Answer, Problem> 
     let (head, body) = request.into_parts();
     let value = |name: HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
     entry.status = 200;
-    entry.request = format!("{} {}", head.method, head.uri.path());
 
     let keys = keys(entry).await?;
-    let is_health = head.uri.path() == HEALTH;
-    let caller = if is_health { None } else { Some(admit(keys, value(header::AUTHORIZATION))?) };
+    // Whoever may not come in is not told what there is, and writes nothing into the log.
+    let is_open = head.uri.path() == HEALTH;
+    let caller = if is_open { None } else { Some(admit(keys, value(header::AUTHORIZATION))?) };
+    entry.request = format!("{} {}", head.method, head.uri.path());
     entry.key = caller.as_ref().map(|caller| caller.label.clone());
-    let accept = value(header::ACCEPT).unwrap_or_default();
-    let route = Route::find(head.method.as_str(), head.uri.path(), head.uri.query(), accept)?;
-    if is_health {
-        entry.action = Some("health");
-        entry.outcome = "ok";
-        return json(&Health { status: "ok" });
-    }
+    let accept: Vec<&[u8]> = head.headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes).collect();
+    let route = Route::find(head.method.as_str(), head.uri.path(), head.uri.query(), &accept.join(&b','))?;
     entry.action = Some(route.action());
     entry.user = route.user().map(Into::into);
-    if caller.is_none_or(|caller| caller.role < route.needs()) {
+    if caller.map(|caller| caller.role) < route.needs() {
         return Err(Problem::forbidden());
     }
     let body = if route.takes_body() { read(body).await? } else { Vec::new() };
-    let options = route::change_options(value(header::CONTENT_TYPE), &body)?;
-    act(route, options.dry_run, entry).await
+    act(route, value(header::CONTENT_TYPE), &body, entry).await
 }
 
 /// The keys that are accepted now: they are read for each request, so that a new one counts at once.
@@ -117,9 +112,15 @@ async fn read(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Resul
     within(BODY_TIME, read).await.unwrap_or_else(|| Err(incomplete(408, "the body did not come in time")))
 }
 
-async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, Problem> {
-    let options = ChangeOptions { dry_run, without_lookup: false };
+async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut Entry) -> Result<Answer, Problem> {
+    let mut options = || {
+        let options = route::change_options(content_type, body)?;
+        entry.dry_run = options.dry_run;
+        Ok::<_, Problem>(ChangeOptions { dry_run: options.dry_run, without_lookup: false })
+    };
     let change = match route {
+        Route::Suspend(user) => session().suspend_user(user, options()?),
+        Route::Reactivate(user) => session().reactivate_user(user, options()?),
         Route::List { query, ndjson: true } => return Ok(Answer::Lines(List::begin(query).await?)),
         Route::List { query, ndjson: false } => {
             let Whole { text, users } = List::begin(query).await?.whole().await?;
@@ -134,6 +135,7 @@ async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, P
             return json(&User::from(user));
         }
         Route::Test => {
+            route::no_options(content_type, body)?;
             // A session of its own: the credentials are to be tried, not the token that is there.
             let one = ListQuery { limit: Some(1), ..ListQuery::default() };
             run(Session::new().list_users(one)).await?;
@@ -144,10 +146,11 @@ async fn act(route: Route, dry_run: bool, entry: &mut Entry) -> Result<Answer, P
             entry.outcome = "ok";
             return Ok(Answer::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())]));
         }
-        Route::Suspend(user) => session().suspend_user(user, options),
-        Route::Reactivate(user) => session().reactivate_user(user, options),
+        Route::Health => {
+            entry.outcome = "ok";
+            return json(&Health { status: "ok" });
+        }
     };
-    entry.dry_run = dry_run;
     let change = StateChange::from(run(change).await?);
     entry.outcome = match change.change {
         Change::Changed => "changed",
@@ -235,7 +238,9 @@ impl Log {
         let time = jiff::Timestamp::new(now.seconds, i32::try_from(now.nanoseconds).unwrap_or_default());
         let time = time.map(|time| format!("{time:.3}")).unwrap_or_default();
         let took = Duration::from_nanos(monotonic_clock::now().saturating_sub(self.began));
-        // Spin writes this to the log of the component. If it cannot, the answer is still owed.
-        let _ = writeln!(std::io::stdout(), "{}", self.entry.line(time, took));
+        // Spin writes this to the log of the component, which other instances write to, too: so in one piece. If it cannot, the
+        // answer is still owed.
+        let line = self.entry.line(time, took) + "\n";
+        let _ = std::io::stdout().lock().write_all(line.as_bytes());
     }
 }

@@ -1,6 +1,6 @@
 //! Nobody gets in without a key, and a reader's key changes nothing.
 
-use onepassword_users_spin_host::{Application, Options};
+use onepassword_users_spin_host::{Application, Failure, Options};
 use reqwest::Method;
 
 use crate::rig::{Answer, READER, RESPONDER, Rig, Setup, WENDY};
@@ -92,6 +92,19 @@ async fn keys_that_cannot_be_meant_close_the_service() {
             assert!(!log[0].to_string().contains("canary"));
         }
         assert_eq!(rig.requests(), (0, 0));
+    }
+}
+
+/// A vault that fails lets nobody in, and one that does not answer keeps nobody waiting for ever.
+#[tokio::test]
+async fn keys_that_cannot_be_read_close_the_service() {
+    for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
+        let mut setup = Setup::new().await;
+        setup.failing = [("responder_keys".to_owned(), failure)].into();
+        let rig = setup.serve().await;
+        let answer = rig.get("/v1/users").await;
+        assert_eq!((answer.status, answer.code(), &answer.json["retryable"]), (503, "keys-not-usable", &true.into()));
+        assert!(rig.log()[0]["problem"].as_str().unwrap().starts_with("the variable responder_keys: "));
     }
 }
 

@@ -52,7 +52,8 @@ async fn requests_of_one_instance_share_its_token() {
     let instances = rig.server.instances();
     assert!(instances <= 4, "{instances} instances for 16 requests, of which most wait");
     let (requests, tokens) = rig.requests();
-    assert_eq!((requests, tokens), (16 + instances, instances));
+    assert!((1..=instances).contains(&tokens), "{tokens} token requests by {instances} instances");
+    assert_eq!(requests, 16 + tokens);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -71,6 +72,7 @@ async fn a_slow_request_keeps_no_other_waiting() {
     let (slow, (status, took)) = tokio::join!(slow, fast);
     assert_eq!((slow.status, status), (200, 200));
     assert!(took < Duration::from_secs(2), "{took:?}");
+    assert_eq!(rig.server.instances(), 1, "one instance served both");
 }
 
 /// An instance serves 128 requests, and one that has nothing to do ends after a second.
@@ -81,9 +83,11 @@ async fn instances_come_and_go() {
     for _ in 0..129 {
         assert_eq!(rig.get(&path).await.status, 200);
     }
-    assert_eq!(rig.server.instances(), 2);
-    assert_eq!(rig.requests(), (131, 2), "each obtains a token of its own");
+    // On a slow machine an instance may have been idle for too long in between.
+    let instances = rig.server.instances();
+    assert!((2..=4).contains(&instances), "{instances}");
+    assert_eq!(rig.requests(), (129 + instances, instances), "each obtains a token of its own");
     tokio::time::sleep(Duration::from_millis(1500)).await;
     assert_eq!(rig.get(&path).await.status, 200);
-    assert_eq!(rig.server.instances(), 3);
+    assert_eq!(rig.server.instances(), instances + 1);
 }

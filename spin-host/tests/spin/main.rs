@@ -16,6 +16,7 @@ mod component;
 mod concurrency;
 mod dependency;
 mod guide;
+mod hostile;
 mod problems;
 mod rig;
 mod stream;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use onepassword_users_host::simulator::{Fault, Operation};
+use onepassword_users_spin_host::Failure;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -36,7 +37,7 @@ async fn arguments_that_cannot_be_used() {
     assert_eq!(rig.requests(), (0, 0), "nothing was sent");
     let answer = rig.get("/v1/users?page_token=invented").await;
     assert_eq!(told(&answer), (400, "other", NO));
-    assert_eq!(answer.json["service"]["status"], 400);
+    assert_eq!((&answer.json["service"]["status"], &answer.json["argument"]), (&json!(400), &json!("page_token")));
 }
 
 #[tokio::test]
@@ -75,6 +76,7 @@ async fn requests_that_are_none() {
         (json, r#"{"dry_run":"yes"}"#.into(), 400, "invalid-body"),
         (json, r#"{"dryrun":true}"#.into(), 400, "invalid-body"),
         (json, "[]".into(), 400, "invalid-body"),
+        (json, r#"{"dry_run":true,"dry_run":false}"#.into(), 400, "invalid-body"),
         (json, " ".repeat(64 * 1024), 400, "malformed-json"),
         (json, " ".repeat(64 * 1024 + 1), 413, "content-too-large"),
         (json, " ".repeat(4 * 1024 * 1024), 413, "content-too-large"),
@@ -106,7 +108,9 @@ async fn a_body_that_does_not_come_is_given_up() {
     broken.write_all(begun.as_bytes()).await.unwrap();
     broken.shutdown().await.unwrap();
     let mut answer = Vec::new();
-    let _ = broken.read_to_end(&mut answer).await;
+    let ended = tokio::time::timeout(Duration::from_secs(30), broken.read_to_end(&mut answer)).await;
+    ended.expect("the connection is closed").unwrap_or_default();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
     assert_eq!(rig.state(WENDY), "ACTIVE");
     assert_eq!(rig.requests(), (0, 0));
     assert_eq!(rig.get("/v1/users?limit=1").await.status, 200, "and the next is served");
@@ -162,6 +166,35 @@ async fn settings_that_are_wrong_are_named() {
             assert_eq!(answer.header("retry-after"), "");
         }
     }
+}
+
+/// A vault that fails or hangs, met before anything is sent, and while a token is to be obtained.
+#[tokio::test]
+async fn settings_that_cannot_be_read() {
+    for name in ["account_id", "client_secret"] {
+        for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
+            let mut setup = Setup::new().await;
+            setup.failing = [(name.to_owned(), failure)].into();
+            let rig = setup.serve().await;
+            let (one, other) = tokio::join!(rig.get("/v1/users"), rig.get("/v1/users"));
+            for answer in [one, other] {
+                assert_eq!(told(&answer), (503, "unavailable", YES), "{name}");
+                assert_eq!(answer.json["setting"], name);
+            }
+            assert_eq!(rig.requests(), (0, 0));
+        }
+    }
+}
+
+/// What the service calls a bad request is the caller's fault only where the caller has a part in it.
+#[tokio::test]
+async fn bad_requests_that_are_not_the_callers() {
+    let rig = Rig::new().await;
+    let refuse = |operation, body| rig.simulator.inject(operation, Fault::reply(400, body));
+    refuse(Operation::Token, r#"{"error":"invalid_scope"}"#);
+    assert_eq!(told(&rig.get("/v1/users").await), (502, "other", NO));
+    refuse(Operation::Suspend, r#"{"code":3,"message":"no","details":[]}"#);
+    assert_eq!(told(&rig.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_host::simulator::{Config, Simulator};
-use onepassword_users_spin_host::{Application, Log, Manifest, Options, Server};
+use onepassword_users_spin_host::{Application, Failure, Log, Manifest, Options, Server};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -39,6 +39,7 @@ pub struct Setup {
     pub manifest: Manifest,
     pub variables: BTreeMap<String, String>,
     pub memory: usize,
+    pub failing: BTreeMap<String, Failure>,
 }
 
 impl Setup {
@@ -58,7 +59,8 @@ impl Setup {
             ("responder_keys", format!("ir:{RESPONDER}")),
         ];
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        Self { simulator, manifest: manifest(), variables, memory: 512 * 1024 * 1024 }
+        let (memory, failing) = (512 * 1024 * 1024, BTreeMap::new());
+        Self { simulator, manifest: manifest(), variables, memory, failing }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -68,7 +70,7 @@ impl Setup {
 
     pub async fn serve(self) -> Rig {
         let (log, lines) = Log::kept();
-        let options = Options { memory: self.memory, log };
+        let options = Options { memory: self.memory, log, failing: self.failing };
         let application = Application::load(&self.manifest, &self.variables, options).unwrap();
         let server = Server::start(application, 0).await.unwrap();
         Rig { simulator: self.simulator, server, client: client(), lines }
@@ -117,7 +119,11 @@ impl Rig {
     /// What the component wrote since the last look, each line as JSON.
     pub fn log(&self) -> Vec<Value> {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap());
-        lines.iter().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))).collect()
+        let read = |line: &String| {
+            assert!(is_clean(line), "no secret is in it: {line}");
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))
+        };
+        lines.iter().map(read).collect()
     }
 
     /// How many requests the service had since the last look, and how many of them asked for a token.
@@ -125,6 +131,11 @@ impl Rig {
         let records = self.simulator.take_records();
         (records.len(), records.iter().filter(|record| record.target.ends_with("/token")).count())
     }
+}
+
+/// Whether a text is without any of the tests' keys, secrets and tokens.
+pub fn is_clean(text: &str) -> bool {
+    !text.contains("canary") && !text.contains("simulated-") && !text.contains("Bearer ey")
 }
 
 /// A whole answer.
@@ -165,7 +176,7 @@ impl Answer {
             }
         }
         let text = format!("{:?} {}", self.headers, self.json);
-        assert!(!text.contains("canary") && !text.contains("simulated-"), "no secret is in it: {text}");
+        assert!(is_clean(&text), "no secret is in it: {text}");
     }
 
     pub fn header(&self, name: &str) -> &str {

@@ -7,7 +7,7 @@ use onepassword_users_host::simulator::{Config, Fault, Operation};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::rig::{READER, Rig, Setup, WENDY};
+use crate::rig::{READER, Rig, Setup, WENDY, is_clean};
 
 /// The lines that came, and whether the stream ended cleanly.
 async fn lines(rig: &Rig, path: &str) -> (Vec<Value>, bool) {
@@ -24,6 +24,7 @@ async fn lines(rig: &Rig, path: &str) -> (Vec<Value>, bool) {
         }
     }
     let lines = String::from_utf8(text).unwrap();
+    assert!(is_clean(&lines));
     assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is whole");
     (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), clean)
 }
