@@ -1,6 +1,7 @@
 //! Lists, read in parts and written as they are read: whole, or as a stream of one user a line. Either way an account of any
 //! size takes little memory, though sixteen callers may ask for it at once.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,13 @@ use crate::json::{self, LastLine};
 use crate::problem::Problem;
 use crate::service::Log;
 
-/// The most text of a whole list, in bytes: two to three times what 250,000 users have.
+/// The most text of whole lists that an instance holds, in bytes: two to three times what 250,000 users have.
 const MAX_TEXT: usize = 192 * 1024 * 1024;
+
+thread_local! {
+    /// How much text of whole lists this instance holds, in bytes, until it is sent.
+    static HELD: Cell<usize> = const { Cell::new(0) };
+}
 
 /// How long a reader may take for a part of a stream.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -37,6 +43,32 @@ pub(crate) struct List {
 pub(crate) struct Whole {
     pub(crate) text: Vec<Bytes>,
     pub(crate) users: usize,
+    pub(crate) held: Held,
+}
+
+/// A part of what the instance may hold; given back when the answer was sent, or is given up.
+pub(crate) struct Held(usize);
+
+impl Held {
+    /// Takes more of it. Readers who take their time cannot fill the memory that others need.
+    fn take(&mut self, bytes: usize) -> Result<(), Problem> {
+        let held = HELD.get() + bytes;
+        if self.0 + bytes > MAX_TEXT {
+            return Err(Problem::list_too_long());
+        }
+        if held > MAX_TEXT {
+            return Err(Problem::busy());
+        }
+        HELD.set(held);
+        self.0 += bytes;
+        Ok(())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        HELD.set(HELD.get().saturating_sub(self.0));
+    }
 }
 
 impl List {
@@ -64,8 +96,8 @@ impl List {
 
     /// Reads the rest, and writes the whole as one object.
     pub(crate) async fn whole(mut self) -> Result<Whole, Problem> {
-        let mut whole = Whole { text: vec![Bytes::from_static(b"{\"users\":[")], users: 0 };
-        let mut length = 0;
+        let text = vec![Bytes::from_static(b"{\"users\":[")];
+        let mut whole = Whole { text, users: 0, held: Held(0) };
         loop {
             let mut text = Vec::new();
             for user in self.take() {
@@ -75,10 +107,10 @@ impl List {
                 write(&mut text, &user);
                 whole.users += 1;
             }
-            length += text.len();
+            whole.held.take(text.len())?;
             // Without the room that it did not need.
             whole.text.push(text.into_boxed_slice().into());
-            if whole.users > MAX_USERS as usize || length > MAX_TEXT {
+            if whole.users > MAX_USERS as usize {
                 return Err(Problem::list_too_long());
             }
             if !self.read().await? {

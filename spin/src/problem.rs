@@ -45,6 +45,7 @@ pub const KINDS: &[Kind] = &[
     kind("malformed-json", "The body is not well-formed JSON", &[400]),
     kind("invalid-body", "The body says something that is not known", &[400]),
     kind("list-too-long", "The list is too long to be given whole", &[422]),
+    kind("busy", "Too many long lists at once", &[503]),
     kind("incomplete-body", "The body did not arrive", &[400, 408]),
 ];
 
@@ -160,6 +161,14 @@ impl Problem {
              users, one object for {MAX_USERS}."
         );
         Self::new("list-too-long", 422, detail, remedy)
+    }
+
+    /// More whole lists at once than an instance may hold.
+    #[must_use]
+    pub fn busy() -> Self {
+        let remedy = "Try again later, or ask for one user a line, with Accept: application/x-ndjson.";
+        let problem = Self::new("busy", 503, "too many long lists are being read and not yet taken", remedy);
+        Self { retryable: true, ..problem }
     }
 
     /// A failed action that an argument is to blame for.

@@ -18,7 +18,7 @@ use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 use crate::access::{Caller, Keys};
 use crate::driver::{run, session, variable, within};
 use crate::json::{Change, Health, StateChange, TestReport, User};
-use crate::list::{List, Whole};
+use crate::list::{Held, List, Whole};
 use crate::log::Entry;
 use crate::problem::Problem;
 use crate::route::{self, HEALTH, MAX_BODY, Route};
@@ -31,9 +31,9 @@ pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
     let mut log = Log { entry: Entry::default(), began: monotonic_clock::now() };
     match answer(request, &mut log.entry).await {
         Ok(Answer::Lines(list)) => respond(200, "application/x-ndjson", list.stream(log)),
-        Ok(Answer::Json(text)) => {
+        Ok(Answer::Json(text, held)) => {
             log.write();
-            whole(200, "application/json", text)
+            whole(200, "application/json", text, held)
         }
         Err(problem) => {
             log.problem(&problem);
@@ -44,7 +44,7 @@ pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
 }
 
 enum Answer {
-    Json(Vec<Bytes>),
+    Json(Vec<Bytes>, Option<Held>),
     Lines(List),
 }
 
@@ -123,10 +123,10 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
         Route::Reactivate(user) => session().reactivate_user(user, options()?),
         Route::List { query, ndjson: true } => return Ok(Answer::Lines(List::begin(query).await?)),
         Route::List { query, ndjson: false } => {
-            let Whole { text, users } = List::begin(query).await?.whole().await?;
+            let Whole { text, users, held } = List::begin(query).await?.whole().await?;
             entry.outcome = "listed";
             entry.users = Some(users);
-            return Ok(Answer::Json(text));
+            return Ok(Answer::Json(text, Some(held)));
         }
         Route::Get(user) => {
             let user = run(session().get_user(user)).await?;
@@ -144,7 +144,7 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
         }
         Route::OpenApi => {
             entry.outcome = "ok";
-            return Ok(Answer::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())]));
+            return Ok(Answer::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())], None));
         }
         Route::Health => {
             entry.outcome = "ok";
@@ -166,7 +166,7 @@ fn json(value: &impl Serialize) -> Result<Answer, Problem> {
     let text = line(value).map_err(|error| {
         Problem::new("other", 502, format!("the answer cannot be written: {error}"), "Read the log.")
     })?;
-    Ok(Answer::Json(vec![text]))
+    Ok(Answer::Json(vec![text], None))
 }
 
 /// JSON with a line break at its end, as a terminal likes it.
@@ -178,7 +178,7 @@ fn line(value: &impl Serialize) -> serde_json::Result<Bytes> {
 
 fn refuse(problem: &Problem) -> Response<BoxBody> {
     let text = line(problem).unwrap_or_default();
-    let mut response = whole(problem.status, "application/problem+json", vec![text]);
+    let mut response = whole(problem.status, "application/problem+json", vec![text], None);
     let headers = response.headers_mut();
     if let Some(allow) = problem.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -197,10 +197,13 @@ fn refuse(problem: &Problem) -> Response<BoxBody> {
     response
 }
 
-/// An answer whose length is known.
-fn whole(status: u16, content_type: &'static str, text: Vec<Bytes>) -> Response<BoxBody> {
+/// An answer whose length is known, and which gives back what it held once it is gone.
+fn whole(status: u16, content_type: &'static str, text: Vec<Bytes>, held: Option<Held>) -> Response<BoxBody> {
     let length = text.iter().map(Bytes::len).sum::<usize>().into();
-    let frames = text.into_iter().map(|part| Ok::<_, Infallible>(Frame::data(part)));
+    let frames = text.into_iter().map(move |part| {
+        let _ = &held;
+        Ok::<_, Infallible>(Frame::data(part))
+    });
     let mut response = respond(status, content_type, box_body(StreamBody::new(iter(frames))));
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response

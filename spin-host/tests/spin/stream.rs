@@ -71,6 +71,32 @@ async fn a_whole_list_has_250_000_users_at_most() {
     assert_eq!((lines.len(), clean), (250_001, true), "but as a stream it is whole");
 }
 
+/// Readers who ask for whole lists and do not take them cannot fill the memory that others need.
+#[tokio::test(flavor = "multi_thread")]
+async fn lists_that_nobody_takes_do_not_fill_the_memory() {
+    let setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
+    let rig = setup.serve().await;
+    let mut held = Vec::new();
+    for _ in 0..6 {
+        let response = rig.request(Method::GET, "/v1/users").bearer_auth(READER).send().await.unwrap();
+        assert!([200, 503].contains(&response.status().as_u16()), "{}", response.status());
+        held.push(response);
+    }
+    assert_eq!(rig.get(&format!("/v1/users/{WENDY}")).await.status, 200, "others are served");
+    assert!(rig.server.peak_memory() < 320 * 1024 * 1024, "{} bytes", rig.server.peak_memory());
+    let busy = held.pop().unwrap();
+    assert_eq!(busy.status(), 503, "the last had to wait");
+    assert!(busy.text().await.unwrap().contains(r#""code":"busy""#));
+    drop(held);
+    for _ in 0..100 {
+        if rig.get("/v1/users").await.status == 200 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("what nobody took was not given back");
+}
+
 #[tokio::test]
 async fn a_stream_is_the_same_list() {
     let rig = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
