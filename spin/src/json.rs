@@ -135,7 +135,7 @@ pub struct Health {
     pub status: &'static str,
 }
 
-/// A line of a streamed list that is not a user.
+/// The last line of a streamed list. A stream without one is cut off, however it ends.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(untagged)]
@@ -145,10 +145,10 @@ pub enum LastLine {
         /// What went wrong.
         error: Box<crate::problem::Problem>,
     },
-    /// The list is as long as `limit` says, and there is more.
-    More {
-        /// Where to go on.
-        next_page_token: String,
+    /// All users came that were asked for.
+    End {
+        /// Where to go on; `null` exactly if there are no more users.
+        next_page_token: Option<String>,
     },
 }
 

@@ -163,9 +163,9 @@ impl List {
             reader.take(Chunk::Lines(lines(self.take()))).await?;
             more = self.read().await.map_err(Some)?;
         }
-        if let Some(token) = self.listing.next_page_token() {
-            reader.take(Chunk::Lines(lines([LastLine::More { next_page_token: token.into() }]))).await?;
-        }
+        // The list is whole if this line came: an instance that dies cannot write it, whatever becomes of the connection.
+        let end = LastLine::End { next_page_token: self.listing.next_page_token().map(Into::into) };
+        reader.take(Chunk::Lines(lines([end]))).await?;
         reader.take(Chunk::End).await
     }
 }
