@@ -100,6 +100,9 @@ fn list(name: &str, kind: &str, role: Role, text: &str) -> Result<Vec<(Caller, S
         if keys.iter().any(|(caller, _): &(Caller, Secret)| caller.label == label) {
             return problem("has the label of an entry before it");
         }
+        if keys.iter().any(|(_, other)| other.expose() == key) {
+            return problem("is the key of an entry before it");
+        }
         if key.len() < SHORTEST_KEY {
             return problem(&format!("is a key of less than {SHORTEST_KEY} characters"));
         }
@@ -155,12 +158,13 @@ mod tests {
             (&format!(":{A}"), "", "reader_keys: entry 1 has a label"),
             (&format!("a/b:{A}"), "", "reader_keys: entry 1 has a label"),
             (&format!("{}:{A}", "x".repeat(32)), "", "reader_keys: entry 1 has a label"),
+            (&format!("a:{A} b:{A}"), "", "reader_keys: entry 2 is the key of an entry before it"),
             (&format!("soc:{A} soc:{B}"), "", "reader_keys: entry 2 has the label of an entry before it"),
             (&format!("soc:{A}"), &format!("soc:{B}"), "share the label soc"),
             (&format!("{A}!"), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
             (&"k".repeat(513), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
             (&format!("{B},{A}"), &format!("me:{A}"), "share a key (reader-2 and me)"),
-            (&format!("{A} ").repeat(101), "", "more than 100 entries"),
+            (&(0..101).map(|n| format!("{A}{n} ")).collect::<String>(), "", "more than 100 entries"),
         ] {
             let error = Keys::parse(readers, responders).unwrap_err();
             assert!(error.contains(problem), "{error}");

@@ -37,6 +37,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 pub(crate) struct List {
     listing: Listing,
     part: Vec<User>,
+    /// Whether the next part begins with a page token that the caller gave.
+    callers_token: bool,
 }
 
 /// A whole list as text.
@@ -73,7 +75,8 @@ impl Drop for Held {
 
 impl List {
     pub(crate) async fn begin(query: ListQuery) -> Result<Self, Problem> {
-        let mut list = Self { listing: Listing::new(query), part: Vec::new() };
+        let mut list =
+            Self { callers_token: query.page_token.is_some(), listing: Listing::new(query), part: Vec::new() };
         list.read().await?;
         Ok(list)
     }
@@ -81,7 +84,11 @@ impl List {
     /// Reads the next part; false if there is none. Each is an action of its own, with a deadline of its own.
     async fn read(&mut self) -> Result<bool, Problem> {
         let Some(query) = self.listing.query() else { return Ok(false) };
-        let list = run(session().list_users(query)).await?;
+        let list = run(session().list_users(query)).await.map_err(|error| {
+            // Any other page token than that is the service's own.
+            if std::mem::take(&mut self.callers_token) { error.into() } else { Problem::upstream(error) }
+        })?;
+        self.callers_token = false;
         self.part = match self.listing.take(list.users, list.next_page_token, |user| &user.id) {
             Err(Error::Other { .. }) => return Err(Problem::list_too_long()),
             users => users?,

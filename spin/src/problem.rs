@@ -152,6 +152,14 @@ impl Problem {
         Self::new("forbidden", 403, "this key does not allow changes", remedy)
     }
 
+    /// An error in which the caller's arguments have no part.
+    #[must_use]
+    pub fn upstream(error: Error) -> Self {
+        let is_refused = error.may_be_the_page_token();
+        let problem = Self::from(error);
+        if is_refused { Self { status: 502, argument: None, ..problem } } else { problem }
+    }
+
     /// More users, or more text, than one answer may have.
     #[must_use]
     pub fn list_too_long() -> Self {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use onepassword_users_host::simulator::{Fault, Operation};
+use onepassword_users_host::simulator::{Config, Fault, Operation};
 use onepassword_users_spin_host::Failure;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -189,10 +189,16 @@ async fn settings_that_cannot_be_read() {
 /// What the service calls a bad request is the caller's fault only where the caller has a part in it.
 #[tokio::test]
 async fn bad_requests_that_are_not_the_callers() {
-    let rig = Rig::new().await;
+    // Pages are small, so that the second has a token.
+    let rig = Setup::with(Config { users: 60, page_size: 25, ..Config::default() }).await.serve().await;
     let refuse = |operation, body| rig.simulator.inject(operation, Fault::reply(400, body));
     refuse(Operation::Token, r#"{"error":"invalid_scope"}"#);
     assert_eq!(told(&rig.get("/v1/users").await), (502, "other", NO));
+    rig.simulator.inject(Operation::List, Fault::Delay(Duration::ZERO));
+    refuse(Operation::List, r#"{"code":3,"message":"no","details":[]}"#);
+    let answer = rig.get("/v1/users?limit=60").await;
+    assert_eq!(told(&answer), (502, "other", NO), "a page token of the service's own");
+    assert_eq!(answer.json["argument"], Value::Null);
     refuse(Operation::Suspend, r#"{"code":3,"message":"no","details":[]}"#);
     assert_eq!(told(&rig.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
