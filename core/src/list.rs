@@ -152,7 +152,7 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidResponse`] if a page token comes for the second time, and [`Error::Other`] if there are more than
+    /// [`Error::InvalidResponse`] if a page token comes for the second time, or nobody new in a part that is not the last, and [`Error::Other`] if there are more than
     /// [`MAX_LISTING`] users.
     pub fn take<U>(
         &mut self,
@@ -175,6 +175,10 @@ impl Listing {
         }
         self.rest.limit = self.rest.limit.map(|left| left.saturating_sub(read));
         self.ended = next_page_token.is_none() || self.rest.limit == Some(0);
+        if users.is_empty() && !self.ended {
+            let problem = "a part of the list brought nobody new, so that it would never end".into();
+            return Err(Error::InvalidResponse { problem, status: 200, may_have_changed: false });
+        }
         self.rest.page_token = next_page_token;
         Ok(users)
     }
@@ -298,7 +302,7 @@ mod tests {
         }
         let mut listing = Listing::new(query(None));
         let ends = (0..).find(|n| listing.take(Vec::from(["A"]), Some(format!("{n}")), |id| id).is_err());
-        assert_eq!(ends, Some(MAX_PARTS), "new page tokens for ever, and nobody new");
+        assert_eq!(ends, Some(1), "new page tokens for ever, and nobody new");
         let ids: Vec<String> = (0..=MAX_LISTING).map(|n| format!("{n}")).collect();
         let error = Listing::new(query(None)).take(ids, None, |id| id.as_str()).err();
         assert!(matches!(error, Some(Error::Other { .. })));

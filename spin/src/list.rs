@@ -19,11 +19,15 @@ use crate::json::{self, LastLine};
 use crate::problem::Problem;
 use crate::service::Log;
 
-/// The most text of whole lists that an instance holds, in bytes: two to three times what 250,000 users have.
-const MAX_TEXT: usize = 192 * 1024 * 1024;
+/// The most that an instance holds for lists, in bytes: a whole list of 250,000 users takes some 80 MB, a stream of 2,000,000
+/// some 130 MB.
+const MAX_HELD: usize = 192 * 1024 * 1024;
+
+/// What an id takes that was met: a user id, and its place in a tree.
+const ID_BYTES: usize = 64;
 
 thread_local! {
-    /// How much text of whole lists this instance holds, in bytes, until it is sent.
+    /// How much this instance holds for lists, in bytes: ids that were met, and text until it is sent.
     static HELD: Cell<usize> = const { Cell::new(0) };
 }
 
@@ -37,6 +41,8 @@ const LAST_WORDS: Duration = Duration::from_millis(100);
 pub(crate) struct List {
     listing: Listing,
     part: Vec<User>,
+    /// What the ids take that were met.
+    held: Held,
     /// Whether the next part begins with a page token that the caller gave.
     callers_token: bool,
 }
@@ -55,10 +61,10 @@ impl Held {
     /// Takes more of it. Readers who take their time cannot fill the memory that others need.
     fn take(&mut self, bytes: usize) -> Result<(), Problem> {
         let held = HELD.get() + bytes;
-        if self.0 + bytes > MAX_TEXT {
+        if self.0 + bytes > MAX_HELD {
             return Err(Problem::list_too_long());
         }
-        if held > MAX_TEXT {
+        if held > MAX_HELD {
             return Err(Problem::busy());
         }
         HELD.set(held);
@@ -75,8 +81,12 @@ impl Drop for Held {
 
 impl List {
     pub(crate) async fn begin(query: ListQuery) -> Result<Self, Problem> {
-        let mut list =
-            Self { callers_token: query.page_token.is_some(), listing: Listing::new(query), part: Vec::new() };
+        let mut list = Self {
+            callers_token: query.page_token.is_some(),
+            listing: Listing::new(query),
+            part: Vec::new(),
+            held: Held(0),
+        };
         list.read().await?;
         Ok(list)
     }
@@ -93,6 +103,7 @@ impl List {
             Err(Error::Other { .. }) => return Err(Problem::list_too_long()),
             users => users?,
         };
+        self.held.take(self.part.len() * ID_BYTES)?;
         Ok(true)
     }
 

@@ -171,10 +171,10 @@ impl Problem {
         Self::new("list-too-long", 422, detail, remedy)
     }
 
-    /// More whole lists at once than an instance may hold.
+    /// More of long lists at once than an instance may hold.
     #[must_use]
     pub fn busy() -> Self {
-        let remedy = "Try again later, or ask for one user a line, with Accept: application/x-ndjson.";
+        let remedy = "Try again later, or ask for parts, with limit and page_token.";
         let problem = Self::new("busy", 503, "too many long lists are being read and not yet taken", remedy);
         Self { retryable: true, ..problem }
     }
