@@ -1,5 +1,5 @@
-//! Lists, read in parts and written as they are read: whole, or as a stream of one user a line. Either way an account of any
-//! size takes little memory, though sixteen callers may ask for it at once.
+//! Lists, read in parts and written as they are read: whole, or as a stream of one user a line. What all lists of an instance
+//! take together is bounded, since its other requests need memory, too.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -96,7 +96,7 @@ impl List {
         let Some(query) = self.listing.query() else { return Ok(false) };
         let list = run(session().list_users(query)).await.map_err(|error| {
             // Any other page token than that is the service's own.
-            if std::mem::take(&mut self.callers_token) { error.into() } else { Problem::upstream(error) }
+            if self.callers_token { error.into() } else { Problem::upstream(error) }
         })?;
         self.callers_token = false;
         self.part = match self.listing.take(list.users, list.next_page_token, |user| &user.id) {

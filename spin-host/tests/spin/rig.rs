@@ -135,7 +135,7 @@ impl Rig {
 
 /// Whether a text is without any of the tests' keys, secrets and tokens.
 pub fn is_clean(text: &str) -> bool {
-    !text.contains("canary") && !text.contains("simulated-") && !text.contains("Bearer ey")
+    !text.contains("canary") && !text.contains("simulated-") && !text.contains("sim_")
 }
 
 /// A whole answer.
