@@ -34,11 +34,11 @@ impl Guest for Component {
     }
 
     fn suspend_user(user: wit::UserRef, options: wit::ChangeOptions) -> Result<wit::StateChange, wit::Error> {
-        Ok(run(session().suspend_user(user.into(), options.into()))?.into())
+        Ok(run(session().suspend_user(user.into(), mode(options)?))?.into())
     }
 
     fn reactivate_user(user: wit::UserRef, options: wit::ChangeOptions) -> Result<wit::StateChange, wit::Error> {
-        Ok(run(session().reactivate_user(user.into(), options.into()))?.into())
+        Ok(run(session().reactivate_user(user.into(), mode(options)?))?.into())
     }
 }
 
@@ -60,13 +60,11 @@ impl From<core_::UserRef> for wit::UserRef {
     }
 }
 
-impl From<wit::ChangeOptions> for core_::ChangeOptions {
-    fn from(options: wit::ChangeOptions) -> Self {
-        Self {
-            dry_run: options.contains(wit::ChangeOptions::DRY_RUN),
-            without_lookup: options.contains(wit::ChangeOptions::WITHOUT_LOOKUP),
-        }
-    }
+/// The mode that the contract's two flags stand for.
+fn mode(options: wit::ChangeOptions) -> Result<core_::ChangeMode, core_::Error> {
+    let dry_run = options.contains(wit::ChangeOptions::DRY_RUN);
+    let without_lookup = options.contains(wit::ChangeOptions::WITHOUT_LOOKUP);
+    Ok(core_::ChangeMode::from_flags(dry_run, without_lookup)?)
 }
 
 impl From<core_::User> for wit::User {
@@ -90,19 +88,19 @@ impl From<core_::StateChange> for wit::StateChange {
     fn from(change: core_::StateChange) -> Self {
         Self {
             user: change.user.into(),
-            change: match change.change {
-                core_::Change::Changed => wit::Change::Changed,
-                core_::Change::Already => wit::Change::Already,
-                core_::Change::WouldChange => wit::Change::WouldChange,
-                core_::Change::NotChecked => wit::Change::NotChecked,
+            change: match change.outcome {
+                core_::ChangeOutcome::Changed => wit::Change::Changed,
+                core_::ChangeOutcome::Unchanged => wit::Change::Already,
+                core_::ChangeOutcome::WouldChange => wit::Change::WouldChange,
+                core_::ChangeOutcome::NotChecked => wit::Change::NotChecked,
             },
         }
     }
 }
 
-impl From<core_::Reply> for wit::Reply {
-    fn from(reply: core_::Reply) -> Self {
-        Self { status: reply.status, code: reply.code, message: reply.message }
+impl From<core_::ServiceError> for wit::Reply {
+    fn from(error: core_::ServiceError) -> Self {
+        Self { status: error.status, code: error.code, message: error.message }
     }
 }
 
@@ -111,33 +109,35 @@ impl From<core_::Error> for wit::Error {
     fn from(error: core_::Error) -> Self {
         use core_::Error;
         let message = format!("{error}. {}", error.remedy());
-        let refusal = |reply: core_::Reply, message| wit::Refusal { message, reply: reply.into() };
+        let refusal = |service: core_::ServiceError, message| wit::Refusal { message, reply: service.into() };
         match error {
             Error::InvalidArgument { argument, .. } => {
                 Self::InvalidArgument(wit::InvalidArgument { argument: argument.to_string(), message })
             }
-            Error::Misconfigured { name, reply, .. } => Self::Misconfigured(wit::Misconfiguration {
+            Error::Misconfigured { name, service, .. } => Self::Misconfigured(wit::Misconfiguration {
                 name: name.to_string(),
                 message,
-                reply: reply.map(wit::Reply::from),
+                reply: service.map(wit::Reply::from),
             }),
-            Error::Unauthenticated { reply, .. } => Self::Unauthenticated(refusal(reply, message)),
-            Error::PermissionDenied { reply, .. } => Self::PermissionDenied(refusal(reply, message)),
-            Error::UserNotFound { user, reply } => {
-                Self::UserNotFound(wit::MissingUser { user: user.into(), message, reply: reply.map(wit::Reply::from) })
-            }
+            Error::Unauthenticated { service, .. } => Self::Unauthenticated(refusal(service, message)),
+            Error::PermissionDenied { service, .. } => Self::PermissionDenied(refusal(service, message)),
+            Error::UserNotFound { user, service } => Self::UserNotFound(wit::MissingUser {
+                user: user.into(),
+                message,
+                reply: service.map(wit::Reply::from),
+            }),
             Error::AmbiguousUser { email, ids } => {
                 Self::AmbiguousUser(wit::Ambiguity { email, user_ids: ids, message })
             }
-            Error::LastOwner { reply } => Self::LastOwner(refusal(reply, message)),
-            Error::ExternallyManaged { reply } => Self::ExternallyManaged(refusal(reply, message)),
-            Error::RateLimited { retry_after, reply } => {
-                Self::RateLimited(wit::RateLimit { retry_after: seconds(retry_after), message, reply: reply.into() })
+            Error::LastOwner { service } => Self::LastOwner(refusal(service, message)),
+            Error::ExternallyManaged { service } => Self::ExternallyManaged(refusal(service, message)),
+            Error::RateLimited { retry_after, service } => {
+                Self::RateLimited(wit::RateLimit { retry_after: seconds(retry_after), message, reply: service.into() })
             }
-            Error::Unavailable { outage, retry_after, may_have_changed } => Self::Unavailable(wit::Outage {
+            Error::Unavailable { cause, retry_after, may_have_changed } => Self::Unavailable(wit::Outage {
                 message,
-                reply: match outage {
-                    core_::Outage::Service(reply) => Some(reply.into()),
+                reply: match cause {
+                    core_::UnavailableCause::Service(service) => Some(service.into()),
                     _ => None,
                 },
                 retry_after: seconds(retry_after),
@@ -146,9 +146,9 @@ impl From<core_::Error> for wit::Error {
             Error::InvalidResponse { status, may_have_changed, .. } => {
                 Self::InvalidResponse(wit::InvalidResponse { message, status, may_have_changed })
             }
-            Error::Other { reply, .. } => Self::Other(wit::Failure { message, reply: reply.map(wit::Reply::from) }),
+            Error::Other { service, .. } => Self::Other(wit::Failure { message, reply: service.map(wit::Reply::from) }),
             // The core may grow cases that the contract does not have.
-            other => Self::Other(wit::Failure { message, reply: other.reply().cloned().map(wit::Reply::from) }),
+            other => Self::Other(wit::Failure { message, reply: other.service().cloned().map(wit::Reply::from) }),
         }
     }
 }

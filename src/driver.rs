@@ -18,8 +18,8 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
                 Event::Secret(secrets::get(name).map(|value| value.map(Secret::new)).map_err(lookup_error))
             }
             Step::Send(request) => Event::Response(http::exchange(&request)),
-            // Calls to one instance do not overlap, so that there is no other action to join.
-            Step::Wait(duration) | Step::Join(_, duration) => {
+            // Calls to one instance do not overlap, so there is no other action to wait for and no reason to come back early.
+            Step::Wait { duration, .. } => {
                 monotonic_clock::subscribe_duration(nanos(duration)).block();
                 Event::Elapsed
             }

@@ -28,7 +28,7 @@ pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
         None => None,
     };
     let response = outgoing_handler::handle(outgoing, None).map_err(transport_error)?;
-    let timers = Timers { gap: after(request.timeout), total: after(request.deadline) };
+    let timers = Timers { gap: after(request.idle_timeout), total: after(request.total_timeout) };
     if let Some((bytes, body)) = body {
         // A server may answer before it has read the body. Writing then fails, and the answer is there all the same.
         let _ = write(body, bytes, &timers);
@@ -36,7 +36,7 @@ pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
     loop {
         match response.get() {
             Some(Ok(Ok(incoming))) => {
-                let timers = Timers { gap: after(request.timeout), ..timers };
+                let timers = Timers { gap: after(request.idle_timeout), ..timers };
                 return read(&incoming, request, timers);
             }
             Some(Ok(Err(code))) => return Err(transport_error(code)),
@@ -91,7 +91,7 @@ fn read(incoming: &IncomingResponse, request: &Request, mut timers: Timers) -> R
         match stream.read(CHUNK) {
             Ok(chunk) if chunk.is_empty() => timers.wait_for(&stream.subscribe())?,
             Ok(mut chunk) => {
-                timers.gap = after(request.timeout);
+                timers.gap = after(request.idle_timeout);
                 if response.body.len() + chunk.len() > request.max_body {
                     return Err(error(TransportFault::TooLarge { status: response.status }, ""));
                 }

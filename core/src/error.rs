@@ -1,4 +1,4 @@
-//! Everything that can go wrong, by what the caller can do about it.
+//! The errors of an action, grouped by what the caller can do about them.
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -7,135 +7,224 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
+use crate::api::service_error::ServiceError;
 use crate::http::TransportError;
-use crate::lookup::MAX_NAMESAKES;
-use crate::reply::Reply;
-use crate::user::UserRef;
+use crate::values::change::ChangeModeError;
+use crate::values::query::QueryError;
+use crate::values::settings::SettingError;
+use crate::values::user::{UserRef, UserRefError};
 
-/// Why an action did not succeed.
+/// The most users with one address that [`Error::AmbiguousUser`] names.
+pub(crate) const MAX_NAMESAKES: usize = 100;
+
+/// The error of an action.
 ///
-/// `Display` says what happened, in one lower-case clause; [`Error::remedy`] says what to do about it.
+/// `Display` describes the failure in one lower-case clause, and [`Error::remedy`] what to do about it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// An argument cannot be used. Nothing was sent.
+    /// An argument is not valid. Nothing was sent.
     InvalidArgument {
-        /// Which one, by its name in the WIT contract.
+        /// The argument, by its name in the WIT contract.
         argument: &'static str,
-        /// What is wrong with it.
-        problem: String,
+        /// The reason.
+        problem: ArgumentError,
     },
-    /// A setting or secret is missing or cannot be used, or the service's answer shows that it is wrong.
+    /// A setting or secret is missing or not valid, or the network or the service shows that it is wrong.
     Misconfigured {
-        /// Its name.
+        /// The name of the setting or secret.
         name: &'static str,
-        /// What is wrong with it; never a secret value.
-        problem: String,
-        /// What the service said, if that gave the fault away.
-        reply: Option<Reply>,
+        /// The reason. Never holds a value.
+        problem: SettingError,
+        /// The error of the service, if that is what shows it.
+        service: Option<ServiceError>,
     },
-    /// The service does not accept the credentials: they are wrong, were revoked, or the token has expired.
+    /// The service does not accept the credentials: they are wrong or revoked, or the token has expired.
     Unauthenticated {
         /// The secret at fault: `client-secret` (with `client-id`) or `access-token`.
         name: &'static str,
-        /// What the service said.
-        reply: Reply,
+        /// The error of the service.
+        service: ServiceError,
     },
-    /// The credentials do not allow this: a permission is missing, the user is protected, or the account is another.
+    /// The credentials do not allow the action: a permission is missing, the user is protected, or the account is another.
     PermissionDenied {
-        /// What was to be done, such as `suspend users`: the permission of the OAuth application that it takes.
+        /// The permission of the OAuth application that the action needs, such as `suspend users`.
         permission: &'static str,
-        /// What the service said.
-        reply: Reply,
+        /// The error of the service.
+        service: ServiceError,
     },
     /// The account has no such user.
     UserNotFound {
-        /// Who was looked for.
+        /// The user that was asked for.
         user: UserRef,
-        /// What the service said; `None` if the account was looked through for an address.
-        reply: Option<Reply>,
+        /// The error of the service. `None` if the account was searched for an address.
+        service: Option<ServiceError>,
     },
-    /// Several users bear the address.
+    /// Several users have the address.
     AmbiguousUser {
-        /// The address that was looked for.
+        /// The address that was asked for.
         email: String,
-        /// Who bears it: the first 100.
+        /// The ids of those users: the first 100.
         ids: Vec<String>,
     },
     /// The last owner of an account cannot be suspended.
     LastOwner {
-        /// What the service said.
-        reply: Reply,
+        /// The error of the service.
+        service: ServiceError,
     },
     /// An externally managed administrator cannot be suspended here.
     ExternallyManaged {
-        /// What the service said.
-        reply: Reply,
+        /// The error of the service.
+        service: ServiceError,
     },
-    /// Too many requests.
+    /// The service received too many requests.
     RateLimited {
-        /// How long to wait, if the service said so.
+        /// The time to wait before the next attempt, if the service named one.
         retry_after: Option<Duration>,
-        /// What the service said.
-        reply: Reply,
+        /// The error of the service.
+        service: ServiceError,
     },
     /// The service, or the platform's store of settings and secrets, could not be reached, was too slow, or failed.
     Unavailable {
-        /// What failed.
-        outage: Outage,
-        /// How long to wait, if the service said so.
+        /// The cause.
+        cause: UnavailableCause,
+        /// The time to wait before the next attempt, if the service named one.
         retry_after: Option<Duration>,
         /// A change was sent, and its outcome is not known.
         may_have_changed: bool,
     },
-    /// An answer that is not what the service is known to give.
+    /// The response is not one that the service is known to give.
     InvalidResponse {
-        /// What is wrong with it.
+        /// The deviation.
         problem: String,
-        /// Its HTTP status.
+        /// The HTTP status of the response.
         status: u16,
         /// A change was sent, and its outcome is not known.
         may_have_changed: bool,
     },
-    /// Anything else.
+    /// The driver misused the action. A bug in the driver.
+    Driver(DriverError),
+    /// Any other failure.
     Other {
-        /// What happened.
+        /// A description of it.
         problem: String,
-        /// What the service said, if it said anything.
-        reply: Option<Reply>,
+        /// The error of the service, if there was one.
+        service: Option<ServiceError>,
     },
 }
 
-/// What failed when something was [unavailable](Error::Unavailable).
+/// The cause of [`Error::Unavailable`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Outage {
-    /// There was no answer from this host.
+pub enum UnavailableCause {
+    /// There was no response from this host.
     Transport {
         /// Scheme, host and port.
         origin: String,
-        /// Why.
+        /// The failure of the request.
         error: TransportError,
     },
-    /// The service answered that it failed.
-    Service(Reply),
-    /// The time that the action may take was over before all was done.
+    /// The service reported a failure of its own.
+    Service(ServiceError),
+    /// The action's deadline passed. Holds the time that the action may take.
     Deadline(Duration),
     /// The platform could not look a setting or secret up.
     Lookup {
-        /// Its name.
+        /// The name of the setting or secret.
         name: &'static str,
-        /// Why, in the platform's words.
+        /// The reason in the platform's words.
         detail: String,
     },
 }
 
-/// What is told of a bad request with a page token.
+/// The reason of [`Error::InvalidArgument`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArgumentError {
+    /// The user reference is not valid.
+    User(UserRefError),
+    /// The limit or the page token is not valid.
+    Query(QueryError),
+    /// The options of a change contradict each other.
+    Options(ChangeModeError),
+    /// A driver refused the argument before it came to the core, for this reason.
+    Driver(String),
+}
+
+impl fmt::Display for ArgumentError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::User(error) => error.fmt(f),
+            Self::Query(error) => error.fmt(f),
+            Self::Options(error) => error.fmt(f),
+            Self::Driver(reason) => f.write_str(reason),
+        }
+    }
+}
+
+impl core::error::Error for ArgumentError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::User(error) => Some(error),
+            Self::Query(error) => Some(error),
+            Self::Options(error) => Some(error),
+            Self::Driver(_) => None,
+        }
+    }
+}
+
+impl From<UserRefError> for Error {
+    fn from(error: UserRefError) -> Self {
+        Self::InvalidArgument { argument: "user", problem: ArgumentError::User(error) }
+    }
+}
+
+impl From<QueryError> for Error {
+    fn from(error: QueryError) -> Self {
+        Self::InvalidArgument { argument: error.argument(), problem: ArgumentError::Query(error) }
+    }
+}
+
+impl From<ChangeModeError> for Error {
+    fn from(error: ChangeModeError) -> Self {
+        Self::InvalidArgument { argument: "options", problem: ArgumentError::Options(error) }
+    }
+}
+
+/// A misuse of an action by its driver.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DriverError {
+    /// The event does not answer the step before. Holds the name of the expected event.
+    WrongEvent(&'static str),
+    /// The action was stepped after its end.
+    Ended,
+}
+
+impl fmt::Display for DriverError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::WrongEvent(expected) => {
+                write!(f, "the driver stepped the action with another event than {expected}")
+            }
+            Self::Ended => f.write_str("the driver stepped the action after its end"),
+        }
+    }
+}
+
+impl core::error::Error for DriverError {}
+
+/// The problem of a bad request that had a page token.
 pub(crate) const PAGE_TOKEN_REFUSED: &str = "the service refused the request, perhaps for its page token, which is good for \
                                              one account and one state filter, and not for ever";
 
 impl Error {
-    /// The name of the case, as in the WIT contract.
+    /// The error of a setting or secret that is not valid.
+    pub(crate) fn misconfigured(name: &'static str, problem: impl Into<SettingError>) -> Self {
+        Self::Misconfigured { name, problem: problem.into(), service: None }
+    }
+
+    /// The name of the case in the WIT contract.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -150,52 +239,53 @@ impl Error {
             Self::RateLimited { .. } => "rate-limited",
             Self::Unavailable { .. } => "unavailable",
             Self::InvalidResponse { .. } => "invalid-response",
-            Self::Other { .. } => "other",
+            Self::Driver(_) | Self::Other { .. } => "other",
         }
     }
 
-    /// What the service said, if it said anything.
+    /// The error of the service, if there was one.
     #[must_use]
-    pub fn reply(&self) -> Option<&Reply> {
+    pub fn service(&self) -> Option<&ServiceError> {
         match self {
-            Self::Unauthenticated { reply, .. }
-            | Self::PermissionDenied { reply, .. }
-            | Self::LastOwner { reply }
-            | Self::ExternallyManaged { reply }
-            | Self::RateLimited { reply, .. }
-            | Self::Unavailable { outage: Outage::Service(reply), .. } => Some(reply),
-            Self::Misconfigured { reply, .. } | Self::UserNotFound { reply, .. } | Self::Other { reply, .. } => {
-                reply.as_ref()
+            Self::Unauthenticated { service, .. }
+            | Self::PermissionDenied { service, .. }
+            | Self::LastOwner { service }
+            | Self::ExternallyManaged { service }
+            | Self::RateLimited { service, .. }
+            | Self::Unavailable { cause: UnavailableCause::Service(service), .. } => Some(service),
+            Self::Misconfigured { service, .. } | Self::UserNotFound { service, .. } | Self::Other { service, .. } => {
+                service.as_ref()
             }
             Self::InvalidArgument { .. }
             | Self::AmbiguousUser { .. }
             | Self::Unavailable { .. }
-            | Self::InvalidResponse { .. } => None,
+            | Self::InvalidResponse { .. }
+            | Self::Driver(_) => None,
         }
     }
 
-    /// The HTTP status of the answer, if there was one.
+    /// The HTTP status of the response, if there was one.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
         match self {
             Self::InvalidResponse { status, .. } => Some(*status),
-            error => error.reply().map(|reply| reply.status),
+            error => error.service().map(|service| service.status),
         }
     }
 
-    /// Whether the same action may succeed if it is simply repeated later.
+    /// Whether the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
-    /// Whether the service calls the request a bad one, and it had a page token: that is most likely why.
+    /// Whether the service refused a request with a page token as a bad one, most likely because of that token.
     #[must_use]
     pub fn may_be_the_page_token(&self) -> bool {
         matches!(self, Self::Other { problem, .. } if problem == PAGE_TOKEN_REFUSED)
     }
 
-    /// How long the service asks to wait, if it does.
+    /// The time to wait before the next attempt, if the service named one.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         match self {
@@ -213,7 +303,7 @@ impl Error {
         )
     }
 
-    /// What to do about it, as a sentence.
+    /// The way to solve the problem, as a sentence.
     #[must_use]
     pub fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
@@ -270,7 +360,7 @@ impl Error {
             Self::InvalidResponse { .. } => {
                 "Check that base-url names the service itself, and that nothing on the way alters answers."
             }
-            Self::Other { .. } => "See what the service said, and the documentation of this error.",
+            Self::Driver(_) | Self::Other { .. } => "See what the service said, and the documentation of this error.",
         })
     }
 }
@@ -281,18 +371,22 @@ impl fmt::Display for Error {
             Self::InvalidArgument { argument, problem } => {
                 write!(f, "the argument {argument} cannot be used: {problem}")
             }
-            Self::Misconfigured { name, problem, reply } => {
+            Self::Misconfigured { name, problem, service } => {
                 write!(f, "{name} is not right: {problem}")?;
-                reply.as_ref().map_or(Ok(()), |reply| write!(f, " ({reply})"))
+                service.as_ref().map_or(Ok(()), |service| write!(f, " ({service})"))
             }
-            Self::Unauthenticated { name: "access-token", reply } => {
-                write!(f, "the service does not accept the access-token ({reply})")
+            Self::Unauthenticated { name: "access-token", service } => {
+                write!(f, "the service does not accept the access-token ({service})")
             }
-            Self::Unauthenticated { reply, .. } => write!(f, "the service does not accept the credentials ({reply})"),
-            Self::PermissionDenied { permission, reply } => write!(f, "the service refuses to {permission} ({reply})"),
-            Self::UserNotFound { user: UserRef::Id(id), reply } => {
+            Self::Unauthenticated { service, .. } => {
+                write!(f, "the service does not accept the credentials ({service})")
+            }
+            Self::PermissionDenied { permission, service } => {
+                write!(f, "the service refuses to {permission} ({service})")
+            }
+            Self::UserNotFound { user: UserRef::Id(id), service } => {
                 write!(f, "the account has no user with the id {id:?}")?;
-                reply.as_ref().map_or(Ok(()), |reply| write!(f, " ({reply})"))
+                service.as_ref().map_or(Ok(()), |service| write!(f, " ({service})"))
             }
             Self::UserNotFound { user: UserRef::Email(email), .. } => {
                 write!(f, "the account has no user with the e-mail address {email:?}")
@@ -301,37 +395,50 @@ impl fmt::Display for Error {
                 let least = if ids.len() < MAX_NAMESAKES { "" } else { "at least " };
                 write!(f, "{least}{} users bear the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
             }
-            Self::LastOwner { reply } => write!(f, "the user is the last owner of the account ({reply})"),
-            Self::ExternallyManaged { reply } => write!(f, "the user is an externally managed administrator ({reply})"),
-            Self::RateLimited { retry_after, reply } => {
-                write!(f, "too many requests ({reply})")?;
+            Self::LastOwner { service } => write!(f, "the user is the last owner of the account ({service})"),
+            Self::ExternallyManaged { service } => {
+                write!(f, "the user is an externally managed administrator ({service})")
+            }
+            Self::RateLimited { retry_after, service } => {
+                write!(f, "too many requests ({service})")?;
                 pause(f, *retry_after)
             }
-            Self::Unavailable { outage: Outage::Transport { origin, error }, .. } => {
+            Self::Unavailable { cause: UnavailableCause::Transport { origin, error }, .. } => {
                 write!(f, "no answer from {origin}: {error}")
             }
-            Self::Unavailable { outage: Outage::Service(reply), retry_after, .. } => {
-                write!(f, "the service failed ({reply})")?;
+            Self::Unavailable { cause: UnavailableCause::Service(service), retry_after, .. } => {
+                write!(f, "the service failed ({service})")?;
                 pause(f, *retry_after)
             }
-            Self::Unavailable { outage: Outage::Deadline(deadline), .. } => {
+            Self::Unavailable { cause: UnavailableCause::Deadline(deadline), .. } => {
                 write!(f, "the action was not done within its deadline of {} s", deadline.as_secs())
             }
-            Self::Unavailable { outage: Outage::Lookup { name, detail }, .. } => {
+            Self::Unavailable { cause: UnavailableCause::Lookup { name, detail }, .. } => {
                 write!(f, "the platform could not look up {name}: {detail}")
             }
             Self::InvalidResponse { problem, status, .. } => {
                 write!(f, "the answer cannot be trusted (HTTP {status}): {problem}")
             }
-            Self::Other { problem, reply } => {
+            Self::Driver(error) => error.fmt(f),
+            Self::Other { problem, service } => {
                 f.write_str(problem)?;
-                reply.as_ref().map_or(Ok(()), |reply| write!(f, " ({reply})"))
+                service.as_ref().map_or(Ok(()), |service| write!(f, " ({service})"))
             }
         }
     }
 }
 
-impl core::error::Error for Error {}
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::InvalidArgument { problem, .. } => Some(problem),
+            Self::Misconfigured { problem, .. } => Some(problem),
+            Self::Unavailable { cause: UnavailableCause::Transport { error, .. }, .. } => Some(error),
+            Self::Driver(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 fn pause(f: &mut fmt::Formatter<'_>, retry_after: Option<Duration>) -> fmt::Result {
     retry_after.map_or(Ok(()), |pause| write!(f, "; it asks to wait {} s", pause.as_secs()))

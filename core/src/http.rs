@@ -1,4 +1,4 @@
-//! Requests and answers as values, so that drivers only move bytes.
+//! HTTP requests and responses as values, so that drivers only move bytes.
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -8,28 +8,47 @@ use core::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
-use crate::settings::Scheme;
 
-/// An HTTP method that the service knows.
+/// The scheme of a URL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// Plain HTTP, allowed for loopback addresses only.
+    Http,
+    /// HTTP over TLS.
+    Https,
+}
+
+impl Scheme {
+    /// `http` or `https`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        }
+    }
+}
+
+/// An HTTP method that the service uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// Reads; never has a body.
+    /// Reads. Never has a body.
     Get,
-    /// Changes something, or obtains a token.
+    /// Changes a user or requests a token.
     Post,
 }
 
-/// The value of a header; some are secret.
+/// The value of a request header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum HeaderValue {
-    /// May be seen.
+    /// A value that may be shown.
     Plain(String),
-    /// Must not be seen: credentials.
+    /// Credentials, which must not be shown.
     Secret(Secret),
 }
 
 impl HeaderValue {
-    /// The value itself, for sending it.
+    /// The value itself, for the driver that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
         match self {
@@ -42,48 +61,49 @@ impl HeaderValue {
 /// A header of a request. Names are lower case.
 pub type Header = (&'static str, HeaderValue);
 
-/// A request, complete: a driver adds only what its HTTP stack needs (such as `host`).
+/// A complete request. A driver adds only headers that its HTTP stack needs, such as `host`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Request {
     /// The method.
     pub method: Method,
     /// The scheme.
     pub scheme: Scheme,
-    /// Host, and port where it is not the scheme's own.
+    /// The host, and the port if it is not the scheme's default.
     pub authority: String,
     /// Path and query, percent-encoded.
     pub path_and_query: String,
-    /// All headers that the core wants to be sent.
+    /// The headers to send.
     pub headers: Vec<Header>,
-    /// The body; `None` for a request that has none at all. An empty body is announced by `content-length: 0`.
+    /// The body. `None` means that the request has no body; an empty body is announced by `content-length: 0`.
     pub body: Option<&'static [u8]>,
-    /// The longest time to wait for a connection and the first byte of the answer, and then between two parts of it.
-    pub timeout: Duration,
-    /// The longest that the whole exchange may take: what is left of the action's time.
-    pub deadline: Duration,
-    /// The longest body to accept, in bytes. A driver stops reading beyond it, with [`TransportFault::TooLarge`].
+    /// The idle timeout: the longest wait for a connection and the first byte of the response, and then between two parts
+    /// of it.
+    pub idle_timeout: Duration,
+    /// The total timeout of the exchange: the time that the action has left.
+    pub total_timeout: Duration,
+    /// The longest body to accept, in bytes. Beyond it a driver stops reading and reports [`TransportFault::TooLarge`].
     pub max_body: usize,
 }
 
-/// An answer. Its `Debug` form leaves the body out, which may hold a token; the body is wiped on drop.
+/// A response. The body may hold a token: it is not part of the `Debug` form and is wiped on drop.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// All headers as received. Names compare without regard to case.
+    /// All headers as received. The core compares their names without regard to case.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// The whole body.
+    /// The complete body.
     pub body: Zeroizing<Vec<u8>>,
 }
 
 impl Response {
-    /// An answer without headers.
+    /// A response without headers.
     #[must_use]
     pub fn new(status: u16, body: Vec<u8>) -> Self {
         Self { status, headers: Vec::new(), body: Zeroizing::new(body) }
     }
 
-    /// The first header of this name that is valid UTF-8.
+    /// The first header of this name that is valid UTF-8, without surrounding white space.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let mut named = self.headers.iter().filter(|(header, _)| header.eq_ignore_ascii_case(name));
         named.find_map(|(_, value)| core::str::from_utf8(value).ok()).map(str::trim)
@@ -100,52 +120,52 @@ impl fmt::Debug for Response {
     }
 }
 
-/// Why there is no answer to a request.
+/// The kind of failure that left a request without a response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TransportFault {
-    /// The host's name could not be resolved.
+    /// The host name could not be resolved.
     Dns,
-    /// No connection: refused, unreachable, or a proxy that would not.
+    /// No connection: refused, unreachable, or rejected by a proxy.
     Connect,
     /// The TLS certificate was not accepted.
     Certificate,
     /// TLS failed for another reason.
     Tls,
-    /// The platform does not allow this request; it was not sent.
+    /// The platform does not allow this request. It was not sent.
     Denied,
-    /// Nothing came for as long as [`Request::timeout`] allows, or not all within [`Request::deadline`].
+    /// The [idle timeout](Request::idle_timeout) or the [total timeout](Request::total_timeout) elapsed.
     Timeout,
-    /// The connection broke, or what came was not HTTP.
+    /// The connection broke, or the response was not HTTP.
     Broken,
     /// The body was longer than [`Request::max_body`].
     TooLarge {
-        /// The HTTP status of the answer.
+        /// The HTTP status of the response.
         status: u16,
     },
-    /// The driver could not make the request; it was not sent.
+    /// The driver could not make the request. It was not sent.
     Internal,
 }
 
 impl TransportFault {
-    /// Whether the same request may do better in a while.
-    pub(crate) fn may_pass(self) -> bool {
+    /// Whether the same request may succeed later.
+    pub(crate) fn is_transient(self) -> bool {
         matches!(self, Self::Dns | Self::Connect | Self::Tls | Self::Timeout | Self::Broken)
     }
 
-    /// Whether the service may have received the request nonetheless.
+    /// Whether the service may have received the request.
     #[must_use]
     pub fn may_have_arrived(self) -> bool {
         matches!(self, Self::Timeout | Self::Broken | Self::TooLarge { .. })
     }
 }
 
-/// A request that got no answer.
+/// The failure of a request that got no response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TransportError {
-    /// Why, for the program.
+    /// The kind of failure.
     pub fault: TransportFault,
-    /// Why, in the driver's words; may be empty. Never a secret.
+    /// The cause in the driver's words. May be empty. Must not hold a secret.
     pub detail: String,
 }
 
@@ -167,3 +187,5 @@ impl fmt::Display for TransportError {
         if self.detail.is_empty() { Ok(()) } else { write!(formatter, " ({})", self.detail) }
     }
 }
+
+impl core::error::Error for TransportError {}

@@ -1,8 +1,8 @@
-//! Everything that is known of the 1Password Users API, as a pure state machine without IO.
+//! A sans-IO client for the 1Password Users API: four actions as state machines.
 //!
-//! The core performs no IO and reads no clock, no environment and no randomness. A [`Session`] begins an [`Action`];
-//! the action answers every [`Event`] with the next [`Step`]; a *driver* carries the steps out and comes back with what
-//! happened. All that moves bytes lives in drivers, all that understands them lives here.
+//! The core performs no IO and reads no clock, no environment and no randomness. A [`Session`] starts an [`Action`]. The action
+//! answers every [`Event`] with the next [`Step`], and a *driver* carries the step out and comes back with the next event.
+//! Drivers move bytes and know nothing of the service; the core knows the service and moves no bytes.
 //!
 //! ```text
 //!             Event::Start
@@ -13,14 +13,16 @@
 //!    │  Step::Setting(name) ──────┼──▶ driver looks the value up ──▶ Event::Setting
 //!    │  Step::Secret(name)  ──────┼──▶ driver looks the value up ──▶ Event::Secret
 //!    │  Step::Send(request) ──────┼──▶ driver exchanges bytes ─────▶ Event::Response
-//!    │  Step::Wait(duration) ─────┼──▶ driver waits ───────────────▶ Event::Elapsed
-//!    │  Step::Join(fetch, most) ──┼──▶ driver waits for another ───▶ Event::Elapsed
+//!    │  Step::Wait { .. }   ──────┼──▶ driver waits ───────────────▶ Event::Elapsed
 //!    │                            │
 //!    └──▶ Step::Done(result)      │
 //! ```
 //!
-//! Out of scope, on purpose: connections, TLS, proxies, redirects (they are errors), compression (not asked for), cookies,
-//! caching of anything but the token, and every action that the four do not need.
+//! Actions of one session may overlap. They share a token and its request (single-flight): an action that needs the token while
+//! another one requests it asks its driver to wait.
+//!
+//! Out of scope: connections, TLS, proxies, redirects (an error), compression (not requested), cookies, caching of anything but
+//! the token, and every part of the API that the four actions do not need.
 //!
 //! # Example
 //!
@@ -41,7 +43,7 @@
 //!             let page = br#"{"results":[{"id":"WENDY","email":"Wendy@Example.com","state":"ACTIVE"}]}"#;
 //!             Event::Response(Ok(onepassword_users_core::Response::new(200, page.to_vec())))
 //!         }
-//!         Step::Wait(_) | Step::Join(..) => Event::Elapsed,
+//!         Step::Wait { .. } => Event::Elapsed,
 //!         Step::Done(result) => break result,
 //!     };
 //! };
@@ -49,33 +51,42 @@
 //! ```
 
 #![no_std]
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 extern crate alloc;
 
-mod action;
-mod change;
+mod actions;
+mod api;
+mod classify;
 mod client;
+mod config;
 mod error;
 mod http;
-mod list;
-mod lookup;
-mod reply;
+mod listing;
+mod machine;
+mod pages;
 mod retry;
 mod secret;
-mod service;
+mod sender;
 mod session;
-mod settings;
 mod text;
-mod user;
+mod time;
+mod token;
+mod values;
 
-pub use action::{Action, Event, Instant, LookupError, Step};
-pub use change::{Change, ChangeOptions, StateChange};
-pub use error::{Error, Outage};
-pub use http::{Header, HeaderValue, Method, Request, Response, TransportError, TransportFault};
-pub use list::{ListQuery, Listing, MAX_LISTING, MAX_USERS, StateFilter, UserList};
-pub use reply::Reply;
+pub use api::service_error::ServiceError;
+pub use error::{ArgumentError, DriverError, Error, UnavailableCause};
+pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
+pub use listing::{Listing, MAX_LISTING};
+pub use machine::{Action, Event, LookupError, Step};
 pub use secret::Secret;
-pub use session::{Session, TokenFetch};
-pub use settings::{AccountId, ApiVersion, BaseUrl, Scheme, UserAgent};
-pub use user::{User, UserRef, UserState};
+pub use session::Session;
+pub use time::Instant;
+pub use values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
+pub use values::change::{ChangeMode, ChangeModeError, ChangeOutcome, StateChange};
+pub use values::query::{ListQuery, MAX_USERS, QueryError, StateFilter, UserList};
+pub use values::settings::{
+    AccountId, AccountIdError, NumberError, SecretError, SettingError, UserAgent, UserAgentError,
+};
+pub use values::user::{User, UserRef, UserRefError, UserState};

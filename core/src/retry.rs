@@ -1,30 +1,30 @@
-//! When to try again: capped exponential backoff with full jitter, and what the service asks for.
+//! Backoff: capped exponential, with full jitter, and at least as long as `Retry-After` says.
 
 use core::time::Duration;
 
-use crate::action::Instant;
 use crate::http::Response;
+use crate::time::Instant;
 
-/// The longest pause before the second attempt; it doubles with each further one.
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// What a pause never exceeds, unless the service asks for more.
-const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// The longest backoff before the second attempt. It doubles with each further attempt.
+const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
+/// The longest backoff before any attempt, unless the service asks for more.
+const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// Whether a status stands for something that may pass.
-pub(crate) fn may_pass(status: u16) -> bool {
+/// Whether a status means that the same request may succeed later.
+pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// The pause after this attempt (1 for the first): what the service asks for, and a random part of the backoff on top, so
-/// that those who failed together do not come back together.
+/// The pause after this attempt (1 for the first): the time that the service asks for, plus a random part of the backoff, so
+/// that clients that failed together do not come back together.
 pub(crate) fn pause(attempt: u32, retry_after: Option<Duration>, now: Instant) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
-    let nanos = u64::try_from(doubled.min(LONGEST_PAUSE).as_nanos()).unwrap_or(u64::MAX);
+    let doubled = INITIAL_BACKOFF.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1)));
+    let nanos = u64::try_from(doubled.min(MAX_BACKOFF).as_nanos()).unwrap_or(u64::MAX);
     let random = scramble(now.entropy()) % nanos.saturating_add(1);
     retry_after.unwrap_or_default().saturating_add(Duration::from_nanos(random))
 }
 
-/// The finalizer of splitmix64: spreads nanoseconds over all bits. Not for secrets.
+/// The finalizer of splitmix64. It spreads nanoseconds over all bits, and is not meant for secrets.
 fn scramble(seed: u64) -> u64 {
     let seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     let seed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -32,8 +32,8 @@ fn scramble(seed: u64) -> u64 {
     seed ^ (seed >> 31)
 }
 
-/// How long the service asks to wait (RFC 9110, section 10.2.3): seconds, or a date, which is measured against the `Date`
-/// of the same answer, since no clock of day is at hand.
+/// The time to wait according to `Retry-After` (RFC 9110, section 10.2.3): seconds, or a date. A date is measured against the
+/// `Date` of the same response, since the component has no wall clock.
 pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.header("retry-after")?;
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -43,8 +43,8 @@ pub(crate) fn retry_after(response: &Response) -> Option<Duration> {
     Some(Duration::from_secs(then.saturating_sub(now)))
 }
 
-/// The seconds since a fixed day of an HTTP date in the form that is in use, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110,
-/// section 5.6.7); the two obsolete forms are not read.
+/// The seconds from a fixed day to an HTTP date in the preferred form, `Sun, 06 Nov 1994 08:49:37 GMT` (RFC 9110, section
+/// 5.6.7). The two obsolete forms are not parsed.
 fn seconds_of(date: &str) -> Option<u64> {
     const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
     let (_, date) = date.split_once(", ")?;
@@ -59,14 +59,14 @@ fn seconds_of(date: &str) -> Option<u64> {
     if time.next().is_some() || parts.next() != Some("GMT") || parts.next().is_some() {
         return None;
     }
-    // A year that begins in March has the leap day at its end.
+    // Years that begin in March have the leap day at their end.
     let (year, month) = if month < 3 { (year - 1, month + 9) } else { (year, month - 3) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day;
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-fn number(text: &str, least: u64, most: u64) -> Option<u64> {
-    text.parse().ok().filter(|number| (least..=most).contains(number))
+fn number(text: &str, min: u64, max: u64) -> Option<u64> {
+    text.parse().ok().filter(|number| (min..=max).contains(number))
 }
 
 #[cfg(test)]
@@ -109,13 +109,13 @@ mod tests {
     #[test]
     fn a_pause_is_random_grows_and_is_capped() {
         for attempt in 1..40 {
-            let cap = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(LONGEST_PAUSE);
+            let cap = INITIAL_BACKOFF.saturating_mul(2_u32.saturating_pow(attempt - 1)).min(MAX_BACKOFF);
             let pauses: [Duration; 100] = core::array::from_fn(|n| pause(attempt, None, Instant::from_nanos(n as u64)));
             assert!(pauses.iter().all(|pause| *pause <= cap));
             assert!(pauses.iter().any(|pause| *pause < cap / 4) && pauses.iter().any(|pause| *pause > cap / 4 * 3));
         }
         let asked = Duration::from_secs(7);
-        assert!((asked..=asked + FIRST_PAUSE).contains(&pause(1, Some(asked), Instant::from_nanos(1))));
+        assert!((asked..=asked + INITIAL_BACKOFF).contains(&pause(1, Some(asked), Instant::from_nanos(1))));
         assert_eq!(pause(1, Some(Duration::MAX), Instant::from_nanos(1)), Duration::MAX);
     }
 }

@@ -1,11 +1,11 @@
-//! The only type in which a secret may live: it does not print itself, and is wiped when dropped.
+//! The only type that may hold a secret: it does not print its value and wipes it on drop.
 
 use alloc::string::String;
 use core::fmt;
 
 use zeroize::Zeroizing;
 
-/// A text that must not be seen. Its `Debug` form is `[redacted]`, and its memory is wiped on drop.
+/// A string that must not be shown. Its `Debug` form is `[redacted]`, and its memory is wiped on drop.
 ///
 /// ```
 /// let secret = onepassword_users_core::Secret::new("hunter2".into());
@@ -16,19 +16,19 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes a text over; the caller keeps no copy of it.
+    /// Takes ownership of a string. The caller should keep no copy.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself, for the one place that needs it.
+    /// The value itself, for the place that sends it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// Without white space around it, such as the line feed at the end of a file.
+    /// The secret without surrounding white space, such as the line break at the end of a file.
     pub(crate) fn trimmed(self) -> Self {
         let trimmed = self.0.trim();
         if trimmed.len() == self.0.len() { self } else { Self::new(trimmed.into()) }

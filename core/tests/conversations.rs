@@ -9,8 +9,9 @@ use std::time::Duration;
 
 use driver::{SECRET, World};
 use onepassword_users_core::{
-    Change, ChangeOptions, Error, Event, Instant, ListQuery, LookupError, MAX_USERS, Outage, Request, Response,
-    Session, Step, TransportError, TransportFault, UserRef,
+    ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, LookupError, MAX_USERS,
+    QueryError, Request, Response, Session, SettingError, Step, TransportError, TransportFault, UnavailableCause,
+    UserRef,
 };
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
@@ -118,7 +119,7 @@ fn a_store_that_cannot_be_asked_is_an_outage_and_a_denied_name_is_not() {
         world.lookup_errors.insert(name, LookupError::Unavailable("the vault is sealed".into()));
         let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
         assert!(
-            matches!(&error, Error::Unavailable { outage: Outage::Lookup { name: n, .. }, .. } if *n == name),
+            matches!(&error, Error::Unavailable { cause: UnavailableCause::Lookup { name: n, .. }, .. } if *n == name),
             "{error:?}"
         );
         assert!(error.is_retryable() && error.to_string().contains("sealed"));
@@ -200,7 +201,7 @@ fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
         (TransportFault::Internal, None),
     ] {
         let mut world = World::new(with_tokens(|_| Err(TransportError { fault, detail: String::new() })));
-        let blind = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        let blind = ChangeMode::WithoutLookup;
         let error = world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err();
         let told = match &error {
             Error::Unavailable { may_have_changed, .. } | Error::InvalidResponse { may_have_changed, .. } => {
@@ -216,7 +217,7 @@ fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
 fn a_user_whose_id_cannot_be_used_in_a_path_is_not_changed() {
     let mut world = World::new(with_tokens(|_| ok(r#"{"results":[{"id":"../X","email":"a@b"}]}"#)));
     let error =
-        world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeOptions::default())).unwrap_err();
+        world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeMode::LookUpFirst)).unwrap_err();
     assert!(matches!(error, Error::Other { .. }), "{error:?}");
     assert_eq!(world.sent.len(), 2, "token and list alone");
 }
@@ -233,17 +234,19 @@ fn the_change_is_told_exactly() {
         ok(&user("A", &state))
     }));
     let session = Session::new();
-    let (normal, dry_run) = (ChangeOptions::default(), ChangeOptions { dry_run: true, ..ChangeOptions::default() });
+    let (normal, dry_run) = (ChangeMode::LookUpFirst, ChangeMode::DryRun);
     for (options, change) in [
-        (dry_run, Change::WouldChange),
-        (normal, Change::Changed),
-        (normal, Change::Already),
-        (dry_run, Change::Already),
+        (dry_run, ChangeOutcome::WouldChange),
+        (normal, ChangeOutcome::Changed),
+        (normal, ChangeOutcome::Unchanged),
+        (dry_run, ChangeOutcome::Unchanged),
     ] {
-        assert_eq!(world.run(session.suspend_user(id("A"), options)).unwrap().change, change);
+        assert_eq!(world.run(session.suspend_user(id("A"), options)).unwrap().outcome, change);
     }
-    for (options, change) in [(dry_run, Change::WouldChange), (normal, Change::Changed), (normal, Change::Already)] {
-        assert_eq!(world.run(session.reactivate_user(id("A"), options)).unwrap().change, change);
+    for (options, change) in
+        [(dry_run, ChangeOutcome::WouldChange), (normal, ChangeOutcome::Changed), (normal, ChangeOutcome::Unchanged)]
+    {
+        assert_eq!(world.run(session.reactivate_user(id("A"), options)).unwrap().outcome, change);
     }
 }
 
@@ -370,7 +373,7 @@ fn the_service_says_how_long_to_wait() {
 fn the_deadline_of_the_action_bounds_everything() {
     let mut deadlines = Vec::new();
     let mut world = World::new(|request: &Request, now: &mut Duration| {
-        deadlines.push(request.deadline.as_secs());
+        deadlines.push(request.total_timeout.as_secs());
         *now += Duration::from_secs(4);
         if is_token(request) {
             ok(TOKEN)
@@ -380,7 +383,7 @@ fn the_deadline_of_the_action_bounds_everything() {
     });
     world.values.insert("deadline", "10".into());
     let error = world.run(Session::new().list_users(query(None))).unwrap_err();
-    assert!(matches!(error, Error::Unavailable { outage: Outage::Deadline(_), .. }), "{error:?}");
+    assert!(matches!(error, Error::Unavailable { cause: UnavailableCause::Deadline(_), .. }), "{error:?}");
     assert_eq!(world.now.as_secs(), 12);
     assert_eq!(deadlines, [10, 6, 2], "each exchange gets what is left");
 }
@@ -411,13 +414,13 @@ fn after_an_unclear_change_the_truth_is_read_back() {
                 }
                 ok(&user("A", state))
             }));
-            let options = ChangeOptions { without_lookup, ..ChangeOptions::default() };
+            let options = if without_lookup { ChangeMode::WithoutLookup } else { ChangeMode::LookUpFirst };
             let result = world.run(Session::new().suspend_user(id("A"), options));
             let sent = world.sent.iter().map(|request| request.ends_with(":suspend")).collect::<Vec<_>>();
             match acts_on {
                 Some(post) => {
-                    let change = if without_lookup { Change::NotChecked } else { Change::Changed };
-                    assert_eq!(result.unwrap().change, change);
+                    let change = if without_lookup { ChangeOutcome::NotChecked } else { ChangeOutcome::Changed };
+                    assert_eq!(result.unwrap().outcome, change);
                     assert_eq!(sent.iter().filter(|is_post| **is_post).count(), post);
                 }
                 None => {
@@ -447,7 +450,7 @@ fn a_change_that_was_surely_not_made_is_repeated_without_a_look() {
             posts += 1;
             if posts < 3 { fail() } else { ok(&user("A", "SUSPENDED")) }
         }));
-        let options = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        let options = ChangeMode::WithoutLookup;
         world.run(Session::new().suspend_user(id("A"), options)).unwrap();
         assert_eq!(world.sent.len(), 1 + 3);
     }
@@ -467,7 +470,7 @@ fn what_was_once_unclear_stays_so() {
             posts += 1;
             if posts == 1 { status(502) } else { after() }
         }));
-        let error = world.run(Session::new().suspend_user(id("A"), ChangeOptions::default())).unwrap_err();
+        let error = world.run(Session::new().suspend_user(id("A"), ChangeMode::LookUpFirst)).unwrap_err();
         assert!(error.may_have_changed(), "{error:?}");
     }
 }
@@ -485,7 +488,7 @@ fn a_change_is_sent_as_often_as_any_request_and_only_for_what_may_pass() {
             posts += 1;
             status(answers.next().unwrap_or(503))
         }));
-        world.run(Session::new().suspend_user(id("A"), ChangeOptions::default())).unwrap_err();
+        world.run(Session::new().suspend_user(id("A"), ChangeMode::LookUpFirst)).unwrap_err();
         drop(world);
         assert_eq!(posts, expected);
     }
@@ -504,7 +507,7 @@ fn an_unclear_change_that_cannot_be_looked_at_stays_unclear() {
     let mut world = World::new(with_tokens(|request| {
         if request.path_and_query.ends_with(":suspend") { fault(TransportFault::Timeout) } else { status(403) }
     }));
-    let options = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+    let options = ChangeMode::WithoutLookup;
     let error = world.run(Session::new().suspend_user(id("A"), options)).unwrap_err();
     assert!(error.may_have_changed() && matches!(error, Error::Unavailable { .. }), "{error:?}");
     assert_eq!(world.sent.len(), 1 + 2);
@@ -553,7 +556,7 @@ fn words_in_an_answer_that_cannot_be_trusted_are_cut_and_hold_no_secret() {
         format!(r#"{{"id":"A","state":"{}"}}"#, "s".repeat(1_000_000)),
     ] {
         let mut world = World::new(with_tokens(|_| ok(&body)));
-        let blind = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+        let blind = ChangeMode::WithoutLookup;
         for error in [
             world.run(Session::new().list_users(query(None))).unwrap_err(),
             world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err(),
@@ -644,35 +647,59 @@ fn a_driver_that_answers_with_something_else_ends_the_action() {
     let now = Instant::from_nanos(0);
     let mut action = Session::new().get_user(id("A"));
     assert!(matches!(action.step(Event::Start, now), Step::Setting("base-url")));
-    assert!(matches!(action.step(Event::Elapsed, now), Step::Done(Err(Error::Other { .. }))));
-    assert!(matches!(action.step(Event::Elapsed, now), Step::Done(Err(Error::Other { .. }))), "and after its end");
+    let Step::Done(Err(Error::Driver(DriverError::WrongEvent("Setting")))) = action.step(Event::Elapsed, now) else {
+        panic!("it was asked for a setting")
+    };
+    let Step::Done(Err(Error::Driver(DriverError::Ended))) = action.step(Event::Elapsed, now) else {
+        panic!("it has ended")
+    };
 }
 
 #[test]
 fn every_error_case_has_its_name_status_and_remedy() {
-    let reply = || onepassword_users_core::Reply { status: 403, code: Some("7".into()), message: "its words".into() };
+    let service =
+        || onepassword_users_core::ServiceError { status: 403, code: Some("7".into()), message: "its words".into() };
     let cases = [
-        (Error::InvalidArgument { argument: "user", problem: "p".into() }, "invalid-argument", None, false),
-        (Error::Misconfigured { name: "timeout", problem: "p".into(), reply: None }, "misconfigured", None, false),
-        (Error::Unauthenticated { name: "client-secret", reply: reply() }, "unauthenticated", Some(403), false),
-        (Error::PermissionDenied { permission: "list users", reply: reply() }, "permission-denied", Some(403), false),
-        (Error::UserNotFound { user: id("A"), reply: Some(reply()) }, "user-not-found", Some(403), false),
+        (
+            Error::InvalidArgument { argument: "limit", problem: ArgumentError::Query(QueryError::Limit) },
+            "invalid-argument",
+            None,
+            false,
+        ),
+        (
+            Error::Misconfigured { name: "timeout", problem: SettingError::Missing, service: None },
+            "misconfigured",
+            None,
+            false,
+        ),
+        (Error::Unauthenticated { name: "client-secret", service: service() }, "unauthenticated", Some(403), false),
+        (
+            Error::PermissionDenied { permission: "list users", service: service() },
+            "permission-denied",
+            Some(403),
+            false,
+        ),
+        (Error::UserNotFound { user: id("A"), service: Some(service()) }, "user-not-found", Some(403), false),
         (
             Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()] },
             "ambiguous-user",
             None,
             false,
         ),
-        (Error::LastOwner { reply: reply() }, "last-owner", Some(403), false),
-        (Error::ExternallyManaged { reply: reply() }, "externally-managed", Some(403), false),
+        (Error::LastOwner { service: service() }, "last-owner", Some(403), false),
+        (Error::ExternallyManaged { service: service() }, "externally-managed", Some(403), false),
         (
-            Error::RateLimited { retry_after: Some(Duration::from_secs(7)), reply: reply() },
+            Error::RateLimited { retry_after: Some(Duration::from_secs(7)), service: service() },
             "rate-limited",
             Some(403),
             true,
         ),
         (
-            Error::Unavailable { outage: Outage::Service(reply()), retry_after: None, may_have_changed: true },
+            Error::Unavailable {
+                cause: UnavailableCause::Service(service()),
+                retry_after: None,
+                may_have_changed: true,
+            },
             "unavailable",
             Some(403),
             true,
@@ -683,14 +710,15 @@ fn every_error_case_has_its_name_status_and_remedy() {
             Some(200),
             false,
         ),
-        (Error::Other { problem: "p".into(), reply: None }, "other", None, false),
+        (Error::Driver(DriverError::Ended), "other", None, false),
+        (Error::Other { problem: "p".into(), service: None }, "other", None, false),
     ];
     for (error, code, status, retryable) in cases {
         assert_eq!((error.code(), error.status(), error.is_retryable()), (code, status, retryable));
         assert!(error.remedy().ends_with('.'), "{}", error.remedy());
         assert!(error.to_string().starts_with(char::is_lowercase) || error.to_string().starts_with('2'), "{error}");
-        if let Some(reply) = error.reply() {
-            assert!(error.to_string().contains(&reply.message), "{error}");
+        if let Some(service) = error.service() {
+            assert!(error.to_string().contains(&service.message), "{error}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! Actions of one session that overlap: one of them obtains the token, and the others wait for it.
+//! Overlapping actions of one session: single-flight token requests. One action requests the token, the others wait for it.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::time::Duration;
 
 use onepassword_users_core::{
-    Action, Error, Event, Instant, Outage, Request, Response, Secret, Session, Step, TokenFetch, TransportError,
-    TransportFault, User, UserRef,
+    Action, Error, Event, Instant, Request, Response, Secret, Session, Step, TransportError, TransportFault,
+    UnavailableCause, User, UserRef,
 };
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 const USER: &str = r#"{"id":"WENDY","state":"ACTIVE"}"#;
 
-/// An action under way, with the client that it acts for.
+/// An action in progress, with the client that it acts for.
 struct Acting {
     action: Action<User>,
     client: &'static str,
@@ -23,7 +23,7 @@ impl Acting {
         Self { action: session.get_user(UserRef::Id("WENDY".into())), client }
     }
 
-    /// Steps on, answering what is asked of the platform, until something else is asked.
+    /// Steps on until the action asks for something else than a setting or a secret.
     fn step(&mut self, mut event: Event, seconds: u64) -> Step<User> {
         loop {
             event = match self.action.step(event, Instant::from_nanos(seconds * 1_000_000_000)) {
@@ -51,30 +51,32 @@ fn sends(step: Step<User>) -> Request {
     request
 }
 
-fn joins(step: Step<User>) -> (TokenFetch, Duration) {
-    let Step::Join(fetch, most) = step else { panic!("{step:?}") };
-    (fetch, most)
+/// A step that waits for another action.
+fn waits(step: Step<User>) -> Duration {
+    let Step::Wait { duration, may_end_early: true } = step else { panic!("{step:?}") };
+    duration
 }
 
-/// Three actions of one client: the first obtains a token, the others wait for it.
-fn three(session: &Session) -> ([Acting; 3], [TokenFetch; 2]) {
+/// The default idle timeout, in seconds. A leader is given up this long after it should have come back.
+const TIMEOUT: u64 = 30;
+
+/// Three actions of one client: the first requests a token, the others wait for it.
+fn three(session: &Session) -> [Acting; 3] {
     let mut acting = [(); 3].map(|()| Acting::new(session, "client"));
     assert!(sends(acting[0].start()).path_and_query.ends_with("/token"));
-    let fetches = [1, 2].map(|n| {
-        let (fetch, most) = joins(acting[n].start());
-        assert_eq!(most, Duration::from_secs(300), "no longer than the action may take");
-        assert!(!fetch.is_over());
-        fetch
-    });
-    (acting, fetches)
+    for follower in [1, 2] {
+        let wait = waits(acting[follower].start());
+        assert!(wait > Duration::from_secs(TIMEOUT) && wait <= Duration::from_secs(300), "{wait:?}");
+    }
+    acting
 }
 
 #[test]
 fn one_token_request_serves_all() {
     let session = Session::new();
-    let ([mut first, mut second, mut third], fetches) = three(&session);
+    let [mut first, mut second, mut third] = three(&session);
+    waits(second.step(Event::Elapsed, 0));
     let get = sends(first.answer(200, TOKEN));
-    assert!(fetches.iter().all(TokenFetch::is_over));
     for acting in [&mut second, &mut third] {
         assert_eq!(sends(acting.step(Event::Elapsed, 0)), get);
     }
@@ -85,51 +87,91 @@ fn one_token_request_serves_all() {
 }
 
 #[test]
-fn a_refusal_is_told_to_all_and_not_asked_for_again() {
+fn a_driver_that_comes_back_early_waits_for_the_rest() {
     let session = Session::new();
-    let ([mut first, second, third], _) = three(&session);
+    let [_first, mut second, _third] = three(&session);
+    let mut left = Duration::MAX;
+    for seconds in 0..2 * TIMEOUT {
+        let wait = waits(second.step(Event::Elapsed, seconds));
+        assert!(wait < left, "{wait:?} after {left:?}");
+        left = wait;
+    }
+}
+
+#[test]
+fn a_refusal_is_shared_and_not_asked_for_again() {
+    let session = Session::new();
+    let [mut first, second, third] = three(&session);
     let Step::Done(Err(refused)) = first.answer(401, r#"{"error":"invalid_client"}"#) else { panic!() };
     for mut acting in [second, third] {
         let Step::Done(Err(error)) = acting.step(Event::Elapsed, 0) else { panic!() };
         assert_eq!(error, refused);
     }
-    assert!(
-        sends(Acting::new(&session, "client").start()).path_and_query.ends_with("/token"),
-        "whoever comes later asks"
-    );
+    let later = sends(Acting::new(&session, "client").start());
+    assert!(later.path_and_query.ends_with("/token"), "an action that starts later asks again");
 }
 
 #[test]
-fn a_request_that_is_given_up_is_taken_over_by_one() {
+fn a_dropped_request_is_taken_over_by_one() {
     let session = Session::new();
-    let ([first, mut second, mut third], fetches) = three(&session);
+    let [first, mut second, mut third] = three(&session);
     drop(first);
-    assert!(fetches.iter().all(TokenFetch::is_over));
     assert!(sends(second.step(Event::Elapsed, 0)).path_and_query.ends_with("/token"));
-    joins(third.step(Event::Elapsed, 0));
+    waits(third.step(Event::Elapsed, 0));
+}
+
+/// A driver that does not come back, although the timeout that it was given has long passed.
+#[test]
+fn a_stalled_request_is_taken_over_by_one() {
+    let session = Session::new();
+    let [mut first, mut second, mut third] = three(&session);
+    waits(second.step(Event::Elapsed, 2 * TIMEOUT));
+    let taken_over = 2 * TIMEOUT + 1;
+    assert!(sends(second.step(Event::Elapsed, taken_over)).path_and_query.ends_with("/token"));
+    waits(third.step(Event::Elapsed, taken_over));
+
+    // The first driver comes back after all. Its token is as good as any.
+    let token = || Event::Response(Ok(Response::new(200, TOKEN.into())));
+    let get = sends(first.step(token(), taken_over + 1));
+    assert_eq!(sends(third.step(Event::Elapsed, taken_over + 1)), get);
+    assert_eq!(sends(second.step(token(), taken_over + 1)), get);
+}
+
+/// A leader that pauses because the service asks for it is not stalled.
+#[test]
+fn a_leader_may_pause_as_long_as_the_service_asks() {
+    let session = Session::new();
+    let [mut first, mut second, _third] = three(&session);
+    let mut limited = Response::new(429, Vec::new());
+    limited.headers = vec![("retry-after".into(), b"120".to_vec())];
+    let Step::Wait { may_end_early: false, .. } = first.step(Event::Response(Ok(limited)), 1) else { panic!() };
+    assert!(waits(second.step(Event::Elapsed, 60)) > Duration::from_secs(60));
+    waits(second.step(Event::Elapsed, 121));
+    assert!(sends(first.step(Event::Elapsed, 122)).path_and_query.ends_with("/token"));
 }
 
 #[test]
 fn the_deadline_of_one_is_not_that_of_the_others() {
     let session = Session::new();
-    let ([mut first, mut second, _third], [fetch, _]) = three(&session);
-    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = second.step(Event::Elapsed, 300)
-    else {
-        panic!("it waited as long as it may")
-    };
-    let mut late = Acting::new(&session, "client");
-    joins(late.step(Event::Start, 200));
+    let [mut first, mut second, _third] = three(&session);
     let broken = TransportError { fault: TransportFault::Broken, detail: String::new() };
-    let Step::Wait(_) = first.step(Event::Response(Err(broken)), 10) else { panic!("it tries again") };
-    let Step::Done(Err(Error::Unavailable { outage: Outage::Deadline(_), .. })) = first.step(Event::Elapsed, 300)
-    else {
-        panic!("its own time is over")
+    let Step::Wait { may_end_early: false, .. } = first.step(Event::Response(Err(broken)), 290) else {
+        panic!("it tries again")
     };
-    assert!(fetch.is_over());
+    assert!(waits(second.step(Event::Elapsed, 290)) <= Duration::from_secs(10), "no longer than the action may take");
+    let mut late = Acting::new(&session, "client");
+    waits(late.step(Event::Start, 291));
+    for acting in [&mut second, &mut first] {
+        let Step::Done(Err(Error::Unavailable { cause: UnavailableCause::Deadline(_), .. })) =
+            acting.step(Event::Elapsed, 300)
+        else {
+            panic!("its time is over")
+        };
+    }
     assert!(sends(late.step(Event::Elapsed, 300)).path_and_query.ends_with("/token"), "and the late one goes on");
 }
 
-/// What failed because the first had too little time left is no answer for one who has more: that one asks itself.
+/// A failure for lack of time is not shared with an action that has more of it: that one asks itself.
 #[test]
 fn the_hurry_of_one_is_not_that_of_the_others() {
     let slow = || Event::Response(Err(TransportError { fault: TransportFault::Timeout, detail: String::new() }));
@@ -140,15 +182,15 @@ fn the_hurry_of_one_is_not_that_of_the_others() {
     };
     for (seconds, event, end) in [(298, slow(), 300), (290, limited(), 291)] {
         let session = Session::new();
-        let ([mut first, mut equal, _third], _) = three(&session);
+        let [mut first, mut equal, _third] = three(&session);
         sends(first.answer(200, TOKEN));
         sends(equal.step(Event::Elapsed, 0));
         // The token is refused late: the first asks for another with little time left, and two wait for it.
         let refused = || Event::Response(Ok(Response::new(401, Vec::new())));
         assert!(sends(first.step(refused(), seconds)).path_and_query.ends_with("/token"));
-        joins(equal.step(refused(), seconds));
+        waits(equal.step(refused(), seconds));
         let mut late = Acting::new(&session, "client");
-        joins(late.step(Event::Start, seconds));
+        waits(late.step(Event::Start, seconds));
 
         let Step::Done(Err(failed)) = first.step(event, end) else { panic!("it has no time for more") };
         let Step::Done(Err(error)) = equal.step(Event::Elapsed, end) else { panic!("nor has its equal") };
@@ -158,78 +200,78 @@ fn the_hurry_of_one_is_not_that_of_the_others() {
 }
 
 #[test]
-fn another_client_waits_for_nobody() {
+fn another_client_does_not_wait() {
     let session = Session::new();
-    let (_three, _) = three(&session);
+    let _three = three(&session);
     let mut others = [(); 2].map(|()| Acting::new(&session, "another client"));
     assert!(sends(others[0].start()).path_and_query.ends_with("/token"));
-    joins(others[1].start());
+    waits(others[1].start());
 }
 
 #[test]
 fn after_a_401_there_is_one_new_token() {
     let session = Session::new();
-    let ([mut first, mut second, mut third], _) = three(&session);
+    let [mut first, mut second, mut third] = three(&session);
     sends(first.answer(200, TOKEN));
     sends(second.step(Event::Elapsed, 0));
     sends(third.step(Event::Elapsed, 0));
     assert!(sends(first.answer(401, "")).path_and_query.ends_with("/token"));
-    joins(second.answer(401, ""));
+    waits(second.answer(401, ""));
     let new = sends(first.answer(200, &TOKEN.replace("canary-token", "new-token")));
     assert_eq!(sends(second.step(Event::Elapsed, 0)), new);
-    assert_eq!(sends(third.answer(401, "")), new, "a refusal of the old token does not forget the new one");
+    assert_eq!(sends(third.answer(401, "")), new, "a refusal of the old token does not invalidate the new one");
 }
 
-/// What an action of the simulation waits for, and until when, in seconds.
-enum Awaits {
+/// The state of an action in the simulation, and the time of its next event in seconds.
+enum Pending {
     Start(u64),
     Answer { request: Request, at: u64 },
     Pause { until: u64 },
-    Token { fetch: TokenFetch, until: u64 },
 }
 
-impl Awaits {
-    fn at(&self, now: u64) -> u64 {
+impl Pending {
+    fn at(&self) -> u64 {
         match self {
-            Self::Token { fetch, .. } if fetch.is_over() => now,
             Self::Start(at) | Self::Answer { at, .. } => *at,
-            Self::Pause { until } | Self::Token { until, .. } => *until,
+            Self::Pause { until } => *until,
         }
     }
 
-    fn asks_for_a_token(&self) -> bool {
+    fn is_token_request(&self) -> bool {
         matches!(self, Self::Answer { request, .. } if request.path_and_query.ends_with("/token"))
     }
 }
 
-/// Sixteen actions of two clients, which begin at any time, some of which are given up half-way, against a service that is
-/// slow, refuses, breaks off, and takes tokens back: each comes to an end, and no client asks for two tokens at once.
+/// Sixteen actions of two clients that start at any time, some of which are dropped, against a service that is slow, refuses,
+/// breaks connections and revokes tokens: each comes to an end. As long as no driver stalls, no client requests two tokens at
+/// once.
 #[test]
-fn thousands_of_overlapping_actions_end_and_none_asks_while_another_does() {
-    let mut joined = 0;
+fn thousands_of_overlapping_actions_end_and_share_token_requests() {
+    let mut waited = 0;
     for seed in 0..3000 {
         let mut rng = fastrand::Rng::with_seed(seed);
+        let stalls = rng.u8(..4) == 0;
         let session = Session::new();
-        let mut acting: Vec<(Acting, Awaits)> = (0..16)
+        let mut acting: Vec<(Acting, Pending)> = (0..16)
             .map(|_| {
                 let client = if rng.u8(..4) == 0 { "another client" } else { "client" };
-                (Acting::new(&session, client), Awaits::Start(rng.u64(..100)))
+                (Acting::new(&session, client), Pending::Start(rng.u64(..100)))
             })
             .collect();
         let (mut now, mut steps) = (0, 0);
         while !acting.is_empty() {
-            let next = (0..acting.len()).min_by_key(|n| acting[*n].1.at(now)).unwrap();
-            let (mut action, awaits) = acting.swap_remove(next);
-            now = now.max(awaits.at(now));
+            let next = (0..acting.len()).min_by_key(|n| acting[*n].1.at()).unwrap();
+            let (mut action, pending) = acting.swap_remove(next);
+            now = now.max(pending.at());
             steps += 1;
-            assert!(steps < 10_000, "seed {seed}: it goes on for ever");
+            assert!(steps < 10_000, "seed {seed}: it goes on forever");
             if rng.u8(..20) == 0 {
                 continue;
             }
-            let event = match awaits {
-                Awaits::Start(_) => Event::Start,
-                Awaits::Pause { .. } | Awaits::Token { .. } => Event::Elapsed,
-                Awaits::Answer { request, .. } => Event::Response(match rng.u8(..10) {
+            let event = match pending {
+                Pending::Start(_) => Event::Start,
+                Pending::Pause { .. } => Event::Elapsed,
+                Pending::Answer { request, .. } => Event::Response(match rng.u8(..10) {
                     0 => Err(TransportError { fault: TransportFault::Timeout, detail: String::new() }),
                     1 => Ok(Response::new(503, Vec::new())),
                     2 => Ok(Response::new(401, br#"{"error":"invalid_client"}"#.to_vec())),
@@ -237,27 +279,31 @@ fn thousands_of_overlapping_actions_end_and_none_asks_while_another_does() {
                     _ => Ok(Response::new(200, USER.into())),
                 }),
             };
-            let awaits = match action.step(event, now) {
-                Step::Send(request) => Awaits::Answer { request, at: now + rng.u64(..60) },
-                Step::Wait(pause) => Awaits::Pause { until: now + pause.as_secs() + 1 },
-                Step::Join(fetch, most) => {
-                    assert!(!fetch.is_over() && !most.is_zero(), "seed {seed}");
-                    joined += 1;
-                    Awaits::Token { fetch, until: now + most.as_secs() }
+            let pending = match action.step(event, now) {
+                Step::Send(request) => {
+                    let longest = if stalls { 20 * TIMEOUT } else { 2 * TIMEOUT };
+                    Pending::Answer { request, at: now + rng.u64(..=longest) }
                 }
-                Step::Done(Err(error @ Error::Other { .. })) => panic!("seed {seed}: {error}"),
+                Step::Wait { duration, may_end_early } => {
+                    assert!(!duration.is_zero() && duration <= Duration::from_secs(300), "seed {seed}: {duration:?}");
+                    waited += u64::from(may_end_early);
+                    let early = if may_end_early { rng.u64(..5) } else { u64::MAX };
+                    Pending::Pause { until: now + early.min(duration.as_secs() + 1) }
+                }
+                Step::Done(Err(error @ (Error::Driver(_) | Error::Other { .. }))) => panic!("seed {seed}: {error}"),
                 Step::Done(_) => continue,
                 step => panic!("seed {seed}: {step:?}"),
             };
-            acting.push((action, awaits));
+            acting.push((action, pending));
             for client in ["client", "another client"] {
-                let asking =
-                    acting.iter().filter(|(action, awaits)| action.client == client && awaits.asks_for_a_token());
-                assert!(asking.count() <= 1, "seed {seed}: two token requests of one client at once");
+                let of_client =
+                    |(action, pending): &&(Acting, Pending)| action.client == client && pending.is_token_request();
+                let requests = acting.iter().filter(of_client).count();
+                assert!(stalls || requests <= 1, "seed {seed}: two token requests of one client at once");
             }
         }
-        // Whatever happened, whoever comes later waits for nobody.
+        // An action that starts later waits for none of them.
         sends(Acting::new(&session, "client").step(Event::Start, now));
     }
-    assert!(joined > 1000, "{joined}");
+    assert!(waited > 1000, "{waited}");
 }

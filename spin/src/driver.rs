@@ -14,9 +14,9 @@ use crate::http;
 /// How long a provider of variables, such as a vault, may take for one.
 const LOOKUP_TIME: Duration = Duration::from_secs(10);
 
-/// How often a request looks whether another has obtained the token. It cannot be woken: Rust's wakers do not reach across the
-/// requests of an instance (wit-bindgen 0.57 traps).
-const GLANCE: Duration = Duration::from_millis(10);
+/// The interval at which an action that waits for another one comes back to see whether that is over. It cannot be woken: Rust's
+/// wakers do not reach across the requests of an instance (wit-bindgen 0.57 traps).
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 thread_local! {
     /// The one session of this instance, which has one thread: all its requests share a token.
@@ -36,18 +36,8 @@ pub(crate) async fn run<T>(mut action: Action<T>) -> Result<T, Error> {
             Step::Setting(name) => Event::Setting(variable(name).await),
             Step::Secret(name) => Event::Secret(variable(name).await.map(|value| value.map(Secret::new))),
             Step::Send(request) => Event::Response(http::exchange(&request).await),
-            Step::Wait(duration) => {
-                sleep(duration).await;
-                Event::Elapsed
-            }
-            Step::Join(fetch, most) => {
-                let over = async {
-                    while !fetch.is_over() {
-                        sleep(GLANCE).await;
-                    }
-                };
-                // Either way the action looks for itself what came of it.
-                let _ = within(most, over).await;
+            Step::Wait { duration, may_end_early } => {
+                sleep(if may_end_early { duration.min(POLL_INTERVAL) } else { duration }).await;
                 Event::Elapsed
             }
             Step::Done(result) => return result,

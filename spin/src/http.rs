@@ -28,8 +28,8 @@ const CHUNK: usize = 64 * 1024;
 pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportError> {
     let timeout = || error(TransportFault::Timeout, "");
     // However busily it drips, the whole must be done by the deadline.
-    within(request.deadline, async {
-        let incoming = within(request.timeout, send(request)).await.ok_or_else(timeout)??;
+    within(request.total_timeout, async {
+        let incoming = within(request.idle_timeout, send(request)).await.ok_or_else(timeout)??;
         let mut response = Response::new(incoming.get_status_code(), Vec::new());
         response.headers = incoming.get_headers().copy_all();
         let announced = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
@@ -42,7 +42,7 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
         let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK));
         loop {
             let read = stream.read(std::mem::take(&mut *chunk));
-            let (result, bytes) = within(request.timeout, read).await.ok_or_else(timeout)?;
+            let (result, bytes) = within(request.idle_timeout, read).await.ok_or_else(timeout)?;
             *chunk = bytes;
             if response.body.len() + chunk.len() > request.max_body {
                 return Err(error(TransportFault::TooLarge { status: response.status }, ""));
@@ -56,7 +56,7 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
             }
         }
         // Only here it shows whether the body came to its own end.
-        within(request.timeout, trailers.into_future()).await.ok_or_else(timeout)?.map_err(transport_error)?;
+        within(request.idle_timeout, trailers.into_future()).await.ok_or_else(timeout)?.map_err(transport_error)?;
         Ok(response)
     })
     .await

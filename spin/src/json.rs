@@ -83,11 +83,11 @@ pub struct StateChange {
 impl From<core_::StateChange> for StateChange {
     fn from(change: core_::StateChange) -> Self {
         let user = change.user.into();
-        let change = match change.change {
-            core_::Change::Changed => Change::Changed,
-            core_::Change::Already => Change::Already,
-            core_::Change::WouldChange => Change::WouldChange,
-            core_::Change::NotChecked => Change::NotChecked,
+        let change = match change.outcome {
+            core_::ChangeOutcome::Changed => Change::Changed,
+            core_::ChangeOutcome::Unchanged => Change::Already,
+            core_::ChangeOutcome::WouldChange => Change::WouldChange,
+            core_::ChangeOutcome::NotChecked => Change::NotChecked,
         };
         Self { change, user }
     }

@@ -1,6 +1,8 @@
 //! What goes wrong, as problem documents (RFC 9457), with the right status for each.
 
-use onepassword_users_core::{self as core_, Error, MAX_LISTING, MAX_USERS, Outage, TransportFault};
+use onepassword_users_core::{
+    self as core_, ArgumentError, Error, MAX_LISTING, MAX_USERS, TransportFault, UnavailableCause,
+};
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -182,7 +184,7 @@ impl Problem {
     /// A failed action that an argument is to blame for.
     #[must_use]
     pub fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
-        Error::InvalidArgument { argument, problem: problem.into() }.into()
+        Error::InvalidArgument { argument, problem: ArgumentError::Driver(problem.into()) }.into()
     }
 }
 
@@ -218,7 +220,7 @@ impl From<Error> for Problem {
         problem.retryable = error.is_retryable();
         problem.may_have_changed = error.may_have_changed();
         problem.retry_after = error.retry_after().map(|pause| pause.as_secs());
-        problem.service = error.reply().map(|core_::Reply { status, code, message }| Reply {
+        problem.service = error.service().map(|core_::ServiceError { status, code, message }| Reply {
             status: *status,
             code: code.clone(),
             message: message.clone(),
@@ -228,7 +230,9 @@ impl From<Error> for Problem {
             Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
                 problem.setting = name(setting);
             }
-            Error::Unavailable { outage: Outage::Lookup { name: setting, .. }, .. } => problem.setting = name(setting),
+            Error::Unavailable { cause: UnavailableCause::Lookup { name: setting, .. }, .. } => {
+                problem.setting = name(setting)
+            }
             Error::InvalidArgument { argument, .. } => problem.argument = name(argument),
             error if error.may_be_the_page_token() => problem.argument = name("page-token"),
             Error::AmbiguousUser { ids, .. } => problem.user_ids = Some(ids.clone()),
@@ -247,8 +251,8 @@ fn status(error: &Error) -> u16 {
         Error::UserNotFound { .. } => 404,
         Error::LastOwner { .. } | Error::ExternallyManaged { .. } => 409,
         Error::AmbiguousUser { .. } => 422,
-        Error::Unavailable { outage: Outage::Deadline(_), .. } => 504,
-        Error::Unavailable { outage: Outage::Transport { error, .. }, .. }
+        Error::Unavailable { cause: UnavailableCause::Deadline(_), .. } => 504,
+        Error::Unavailable { cause: UnavailableCause::Transport { error, .. }, .. }
             if error.fault == TransportFault::Timeout =>
         {
             504
@@ -267,44 +271,47 @@ fn status(error: &Error) -> u16 {
 mod tests {
     use std::time::Duration;
 
-    use onepassword_users_core::{Reply, TransportError, UserRef};
+    use onepassword_users_core::{ServiceError, SettingError, TransportError, UserRef};
 
     use super::*;
 
-    fn reply(status: u16) -> Reply {
-        Reply { status, code: Some("7".into()), message: "no".into() }
+    fn service(status: u16) -> ServiceError {
+        ServiceError { status, code: Some("7".into()), message: "no".into() }
     }
 
-    fn unavailable(outage: Outage) -> Error {
-        Error::Unavailable { outage, retry_after: Some(Duration::from_secs(7)), may_have_changed: true }
+    fn unavailable(cause: UnavailableCause) -> Error {
+        Error::Unavailable { cause, retry_after: Some(Duration::from_secs(7)), may_have_changed: true }
     }
 
-    fn transport(fault: TransportFault) -> Outage {
-        Outage::Transport { origin: "https://x".into(), error: TransportError { fault, detail: String::new() } }
+    fn transport(fault: TransportFault) -> UnavailableCause {
+        UnavailableCause::Transport {
+            origin: "https://x".into(),
+            error: TransportError { fault, detail: String::new() },
+        }
     }
 
     /// Every error of the core becomes a problem of a described kind, with a status that is described for it.
     #[test]
     fn every_error_has_its_status() {
         for (error, status) in [
-            (Error::InvalidArgument { argument: "page-token", problem: String::new() }, 400),
-            (Error::Misconfigured { name: "base-url", problem: String::new(), reply: None }, 503),
-            (Error::Unauthenticated { name: "client-secret", reply: reply(401) }, 503),
-            (Error::PermissionDenied { permission: "list users", reply: reply(403) }, 403),
-            (Error::UserNotFound { user: UserRef::Id("A".into()), reply: None }, 404),
+            (Error::InvalidArgument { argument: "page-token", problem: ArgumentError::Driver(String::new()) }, 400),
+            (Error::Misconfigured { name: "base-url", problem: SettingError::Missing, service: None }, 503),
+            (Error::Unauthenticated { name: "client-secret", service: service(401) }, 503),
+            (Error::PermissionDenied { permission: "list users", service: service(403) }, 403),
+            (Error::UserNotFound { user: UserRef::Id("A".into()), service: None }, 404),
             (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 422),
-            (Error::LastOwner { reply: reply(403) }, 409),
-            (Error::ExternallyManaged { reply: reply(403) }, 409),
-            (Error::RateLimited { retry_after: None, reply: reply(429) }, 503),
-            (unavailable(Outage::Service(reply(503))), 503),
-            (unavailable(Outage::Lookup { name: "client-secret", detail: String::new() }), 503),
+            (Error::LastOwner { service: service(403) }, 409),
+            (Error::ExternallyManaged { service: service(403) }, 409),
+            (Error::RateLimited { retry_after: None, service: service(429) }, 503),
+            (unavailable(UnavailableCause::Service(service(503))), 503),
+            (unavailable(UnavailableCause::Lookup { name: "client-secret", detail: String::new() }), 503),
             (unavailable(transport(TransportFault::Connect)), 503),
             (unavailable(transport(TransportFault::Timeout)), 504),
-            (unavailable(Outage::Deadline(Duration::from_secs(1))), 504),
+            (unavailable(UnavailableCause::Deadline(Duration::from_secs(1))), 504),
             (Error::InvalidResponse { problem: String::new(), status: 200, may_have_changed: false }, 502),
-            (Error::Other { problem: String::new(), reply: Some(reply(400)) }, 502),
-            (Error::Other { problem: String::new(), reply: Some(reply(409)) }, 502),
-            (Error::Other { problem: String::new(), reply: None }, 502),
+            (Error::Other { problem: String::new(), service: Some(service(400)) }, 502),
+            (Error::Other { problem: String::new(), service: Some(service(409)) }, 502),
+            (Error::Other { problem: String::new(), service: None }, 502),
         ] {
             let problem = Problem::from(error.clone());
             assert_eq!(problem.status, status, "{error:?}");
@@ -315,10 +322,10 @@ mod tests {
 
     #[test]
     fn a_problem_names_what_the_caller_can_use() {
-        let problem = Problem::from(unavailable(Outage::Service(reply(503))));
+        let problem = Problem::from(unavailable(UnavailableCause::Service(service(503))));
         assert_eq!((problem.retry_after, problem.retryable, problem.may_have_changed), (Some(7), true, true));
         assert_eq!(problem.service.unwrap().code.as_deref(), Some("7"));
-        let problem = Problem::from(Error::Unauthenticated { name: "client-secret", reply: reply(401) });
+        let problem = Problem::from(Error::Unauthenticated { name: "client-secret", service: service(401) });
         assert_eq!(problem.setting.as_deref(), Some("client_secret"));
         assert!(problem.remedy.starts_with("Check client_id and client_secret"), "{}", problem.remedy);
         let problem = Problem::argument("page-token", "x");

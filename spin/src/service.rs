@@ -10,7 +10,7 @@ use futures::stream::iter;
 use http::header::{self, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use onepassword_users_core::{ChangeOptions, ListQuery, LookupError, Secret, Session};
+use onepassword_users_core::{ChangeMode, ListQuery, LookupError, Secret, Session};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
 use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
@@ -116,7 +116,7 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
     let mut options = || {
         let options = route::change_options(content_type, body)?;
         entry.dry_run = options.dry_run;
-        Ok::<_, Problem>(ChangeOptions { dry_run: options.dry_run, without_lookup: false })
+        Ok::<_, Problem>(if options.dry_run { ChangeMode::DryRun } else { ChangeMode::LookUpFirst })
     };
     let change = match route {
         Route::Suspend(user) => session().suspend_user(user, options()?),

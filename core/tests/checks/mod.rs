@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use onepassword_users_core::{
-    AccountId, ApiVersion, BaseUrl, ChangeOptions, Error, ListQuery, Request, Response, Session, TransportError,
+    AccountId, ApiVersion, BaseUrl, ChangeMode, Error, ListQuery, Request, Response, Session, TransportError,
     TransportFault, UserAgent, UserRef,
 };
 
@@ -38,7 +38,7 @@ pub fn response(bytes: &[u8]) {
         assert!(status == 200 && list.next_page_token.is_none() && list.users.iter().all(|user| !user.id.is_empty()));
     }
     shows_none(&listed, secrets);
-    let blind = ChangeOptions { without_lookup: true, ..ChangeOptions::default() };
+    let blind = ChangeMode::WithoutLookup;
     let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), blind));
     if let Ok(change) = &suspended {
         assert!(change.user.id == "A" && change.user.state == onepassword_users_core::UserState::Suspended);
@@ -72,7 +72,7 @@ pub fn settings(text: &str) {
         }
     }
     for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
-        let _ = World::new(check_request).run(Session::new().suspend_user(user, ChangeOptions::default()));
+        let _ = World::new(check_request).run(Session::new().suspend_user(user, ChangeMode::LookUpFirst));
     }
     let query = ListQuery { page_token: Some(text.into()), limit: Some(1), ..ListQuery::default() };
     let _ = World::new(check_request).run(Session::new().list_users(query));
@@ -120,10 +120,10 @@ pub fn conversation(bytes: &[u8]) {
     world.values.insert("deadline", "60".into());
     let session = Session::new();
     let user = || UserRef::Id("A".into());
-    shows_none(&world.run(session.suspend_user(user(), ChangeOptions::default())), &[SECRET]);
+    shows_none(&world.run(session.suspend_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
     shows_none(&world.run(session.get_user(UserRef::Email("a@b".into()))), &[SECRET]);
     shows_none(&world.run(session.list_users(ListQuery { limit: Some(2), ..ListQuery::default() })), &[SECRET]);
-    shows_none(&world.run(session.reactivate_user(user(), ChangeOptions::default())), &[SECRET]);
+    shows_none(&world.run(session.reactivate_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
     let took = world.now;
     assert!(took <= Duration::from_secs(4 * 61), "{took:?}");
     drop(world);

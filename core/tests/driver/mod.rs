@@ -50,7 +50,7 @@ impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> Worl
                     self.sent.push(format!("{:?} {}", request.method, request.path_and_query));
                     Event::Response((self.service)(&request, &mut self.now))
                 }
-                Step::Wait(duration) | Step::Join(_, duration) => {
+                Step::Wait { duration, .. } => {
                     self.now += duration;
                     Event::Elapsed
                 }

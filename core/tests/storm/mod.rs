@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use fastrand::Rng;
 use onepassword_users_core::{
-    Change, ChangeOptions, Error, ListQuery, LookupError, Method, Request, Response, Session, StateChange, StateFilter,
-    TransportError, TransportFault, User, UserList, UserRef, UserState,
+    ChangeMode, ChangeOutcome, Error, ListQuery, LookupError, Method, Request, Response, Session, StateChange,
+    StateFilter, TransportError, TransportFault, User, UserList, UserRef, UserState,
 };
 
 use crate::driver::{ACCOUNT, World};
@@ -100,7 +100,7 @@ struct Bounds {
 enum Wish {
     List(ListQuery),
     Get(UserRef),
-    Change { user: UserRef, wanted: UserState, options: ChangeOptions },
+    Change { user: UserRef, wanted: UserState, options: ChangeMode },
 }
 
 /// What it gave.
@@ -133,9 +133,9 @@ impl Wish {
                 user,
                 wanted: if rng.u32(0..3) > 0 { UserState::Suspended } else { UserState::Active },
                 options: match rng.u32(0..5) {
-                    0 => ChangeOptions { dry_run: true, ..ChangeOptions::default() },
-                    1 => ChangeOptions { without_lookup: true, ..ChangeOptions::default() },
-                    _ => ChangeOptions::default(),
+                    0 => ChangeMode::DryRun,
+                    1 => ChangeMode::WithoutLookup,
+                    _ => ChangeMode::LookUpFirst,
                 },
             },
         }
@@ -330,7 +330,7 @@ impl Model {
         now: &mut Duration,
     ) -> Result<Response, TransportError> {
         let failed = |fault| Err(TransportError { fault, detail: String::new() });
-        let patience = request.timeout.min(request.deadline);
+        let patience = request.idle_timeout.min(request.total_timeout);
         let took = Duration::from_millis(self.rng.u64(1..300));
         if took >= patience {
             *now += patience;
@@ -635,16 +635,23 @@ impl Model {
                     "this is another user".into()
                 })
             }
-            (Wish::Change { user: named, wanted, options }, Ok(Given::Change(StateChange { user, change }))) => {
+            (
+                Wish::Change { user: named, wanted, options },
+                Ok(Given::Change(StateChange { user, outcome: change })),
+            ) => {
                 check(was(user), || "this is not what was sent".into())?;
-                check((user.state == *wanted) != (*change == Change::WouldChange), || {
+                check((user.state == *wanted) != (*change == ChangeOutcome::WouldChange), || {
                     "the state is not the wanted one".into()
                 })?;
-                check(options.dry_run == (*change == Change::WouldChange) || *change == Change::Already, || {
-                    "dry run".into()
+                check(
+                    (*options == ChangeMode::DryRun) == (*change == ChangeOutcome::WouldChange)
+                        || *change == ChangeOutcome::Unchanged,
+                    || "dry run".into(),
+                )?;
+                check((*options == ChangeMode::WithoutLookup) == (*change == ChangeOutcome::NotChecked), || {
+                    "it was looked at".into()
                 })?;
-                check(options.without_lookup == (*change == Change::NotChecked), || "it was looked at".into())?;
-                let silent = matches!(change, Change::Already | Change::WouldChange);
+                let silent = matches!(change, ChangeOutcome::Unchanged | ChangeOutcome::WouldChange);
                 check(!silent || self.posts == 0, || "a change was sent and not told".into())?;
                 if self.moves {
                     return Ok(());
@@ -653,7 +660,7 @@ impl Model {
                 let after = self.users.iter().find(|person| person.id == user.id);
                 check(after.is_some_and(|person| is(person, user)), || "the account says otherwise".into())?;
                 let was_so = before.is_some_and(|person| state(person) == *wanted);
-                check(*change == Change::NotChecked || was_so == (*change == Change::Already), || {
+                check(*change == ChangeOutcome::NotChecked || was_so == (*change == ChangeOutcome::Unchanged), || {
                     "the change is not exact".into()
                 })?;
                 check(self.expected(named).is_ok_and(|person| person.id == user.id), || "this is another user".into())

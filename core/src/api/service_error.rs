@@ -1,4 +1,4 @@
-//! The service's own words about a request that it refused.
+//! The service's own description of an error.
 
 use alloc::string::{String, ToString};
 use core::fmt;
@@ -9,26 +9,26 @@ use crate::http::Response;
 use crate::secret::Secret;
 use crate::text;
 
-/// How much of the body of a refusal is looked at, in bytes.
-const MAX_BODY: usize = 64 * 1024;
+/// The part of an error's body that is read, in bytes.
+const MAX_ERROR_BODY: usize = 64 * 1024;
 
-/// What the service said, cleaned and cut, and without any secret that it sent back.
+/// An error as the service describes it: cleaned, cut, and without secrets that the service repeated.
 ///
-/// Both forms of its errors are read: that of its gateway (`google.rpc.Status`: `code`, `message`, `details`) and that of
+/// Both forms of the service's errors are read: that of its gateway (`google.rpc.Status`: `code`, `message`, `details`) and that of
 /// OAuth 2.0 (RFC 6749, section 5.2: `error`, `error_description`).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Reply {
+pub struct ServiceError {
     /// The HTTP status.
     pub status: u16,
-    /// A number of `google.rpc.Code`, or an OAuth 2.0 error; `None` if the body has neither form.
+    /// A number of `google.rpc.Code` or an OAuth 2.0 error. `None` if the body has neither form.
     pub code: Option<String>,
-    /// The message; may be empty.
+    /// The message. May be empty.
     pub message: String,
 }
 
-impl Reply {
-    /// Reads an answer; `secrets` are what the request carried.
-    pub(crate) fn read(response: &Response, secrets: &[&Secret]) -> Self {
+impl ServiceError {
+    /// Parses a response. `secrets` are the ones that the request carried.
+    pub(crate) fn parse(response: &Response, secrets: &[&Secret]) -> Self {
         let (code, message) = words(&response.body);
         Self {
             status: response.status,
@@ -38,10 +38,10 @@ impl Reply {
     }
 }
 
-/// Code and message of a body, as they stand there. Of a body that is not JSON the text serves, unless it is a page.
+/// The code and the message of a body. The message of a body that is not JSON is its text, unless it is a page of markup.
 fn words(body: &[u8]) -> (Option<String>, String) {
-    // What is longer is no message, and would take many times its size in memory.
-    let body = body.get(..body.len().min(MAX_BODY)).unwrap_or_default();
+    // A longer body would take many times its size in memory once parsed.
+    let body = body.get(..body.len().min(MAX_ERROR_BODY)).unwrap_or_default();
     let Ok(Value::Object(object)) = serde_json::from_slice(body) else {
         let text = core::str::from_utf8(body).unwrap_or_default().trim_start();
         return (None, if text.starts_with('<') { String::new() } else { text.into() });
@@ -55,7 +55,7 @@ fn words(body: &[u8]) -> (Option<String>, String) {
     (text("code").or_else(|| text("error")), message)
 }
 
-impl fmt::Display for Reply {
+impl fmt::Display for ServiceError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "HTTP {}", self.status)?;
         if let Some(code) = &self.code {
@@ -70,8 +70,8 @@ mod tests {
     use super::*;
 
     fn read(body: &str) -> (Option<String>, String) {
-        let reply = Reply::read(&Response::new(400, body.into()), &[]);
-        (reply.code, reply.message)
+        let error = ServiceError::parse(&Response::new(400, body.into()), &[]);
+        (error.code, error.message)
     }
 
     #[test]

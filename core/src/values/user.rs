@@ -1,47 +1,47 @@
-//! Users, and the ways to name one.
+//! Users and references to users.
 
 use alloc::borrow::ToOwned;
-use alloc::format;
 use alloc::string::String;
+use core::fmt;
 
 use crate::text::quoted;
 
-/// The longest user id that is accepted, in characters. Known ones have 26 at most.
-const MAX_ID: usize = 128;
+/// The longest user id that is put into a path, in bytes. Known ones have at most 26.
+const MAX_PATH_ID_BYTES: usize = 128;
 /// The longest e-mail address that is accepted, in bytes. RFC 5321 allows 254.
-const MAX_EMAIL: usize = 1024;
+const MAX_EMAIL_BYTES: usize = 1024;
 
-/// Whether a user can sign in.
+/// The state of a user.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserState {
     /// The user can sign in.
     Active,
     /// The user cannot sign in until reactivated.
     Suspended,
-    /// Any other state, in the service's words. Counts neither as active nor as suspended.
+    /// Another state, in the service's words. It counts neither as active nor as suspended.
     Other(String),
 }
 
-/// One user, as the service describes it. A text that the service left out is empty.
+/// A user, as the service describes it. Fields that the service left out are empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The service's identifier, never empty.
     pub id: String,
     /// The e-mail address.
     pub email: String,
-    /// The name as people see it.
+    /// The display name.
     pub display_name: String,
-    /// Whether the user can sign in.
+    /// The state.
     pub state: UserState,
-    /// When the user was created, in RFC 3339.
+    /// The time of creation, as RFC 3339.
     pub create_time: String,
     /// The service's resource name.
     pub path: String,
 }
 
 impl User {
-    /// The length of all its texts, in bytes.
-    pub(crate) fn text_length(&self) -> usize {
+    /// The total length of all texts, in bytes.
+    pub(crate) fn text_bytes(&self) -> usize {
         let state = match &self.state {
             UserState::Other(state) => state.len(),
             UserState::Active | UserState::Suspended => 0,
@@ -51,23 +51,23 @@ impl User {
     }
 }
 
-/// Names one user, as a caller does: not checked yet.
+/// A caller's reference to a user, not checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
     /// The service's identifier.
     Id(String),
-    /// An e-mail address; it has to be looked for.
+    /// An e-mail address. The whole account is searched for it.
     Email(String),
 }
 
-/// A [`UserRef`] that was checked.
+/// A checked [`UserRef`].
 pub(crate) enum Target {
     Id(UserId),
     Email(Email),
 }
 
 impl Target {
-    pub(crate) fn parse(user: &UserRef) -> Result<Self, String> {
+    pub(crate) fn parse(user: &UserRef) -> Result<Self, UserRefError> {
         match user {
             UserRef::Id(id) => UserId::parse(id).map(Self::Id),
             UserRef::Email(email) => Email::parse(email).map(Self::Email),
@@ -75,20 +75,47 @@ impl Target {
     }
 }
 
+/// The reason why a [`UserRef`] is not valid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UserRefError {
+    /// The id is empty.
+    EmptyId,
+    /// The id is too long or has characters that could change the path of a request. Holds the id, quoted and cut.
+    InvalidId(String),
+    /// The e-mail address is too long or not an address. Holds the text, quoted and cut.
+    InvalidEmail(String),
+}
+
+impl fmt::Display for UserRefError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::EmptyId => f.write_str("a user id must not be empty"),
+            Self::InvalidId(id) => {
+                write!(f, "{id} is not a user id (at most {MAX_PATH_ID_BYTES} letters, digits, - and _)")
+            }
+            Self::InvalidEmail(text) => write!(f, "{text} is not an e-mail address"),
+        }
+    }
+}
+
+impl core::error::Error for UserRefError {}
+
 /// A user id that cannot change the path of a request: letters, digits, `-` and `_`.
+#[derive(Debug)]
 pub(crate) struct UserId(String);
 
 impl UserId {
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, UserRefError> {
         let text = text.trim();
         if text.is_empty() {
-            return Err("a user id must not be empty".into());
+            return Err(UserRefError::EmptyId);
         }
-        let clean = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if text.len() <= MAX_ID && text.bytes().all(clean) {
+        let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
+        if text.len() <= MAX_PATH_ID_BYTES && text.bytes().all(is_safe) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(format!("{} is not a user id (at most {MAX_ID} letters, digits, - and _)", quoted(text)))
+            Err(UserRefError::InvalidId(quoted(text)))
         }
     }
 
@@ -97,20 +124,24 @@ impl UserId {
     }
 }
 
-/// An e-mail address to look for. It is compared, never sent.
+/// An e-mail address to search for. It is compared and never sent.
+#[derive(Debug)]
 pub(crate) struct Email(String);
 
 impl Email {
-    fn parse(text: &str) -> Result<Self, String> {
+    fn parse(text: &str) -> Result<Self, UserRefError> {
         let text = text.trim();
-        let odd = |c: char| c.is_control() || c.is_whitespace();
+        let is_odd = |c: char| c.is_control() || c.is_whitespace();
         match text.rsplit_once('@') {
             Some((local, domain))
-                if !local.is_empty() && !domain.is_empty() && text.len() <= MAX_EMAIL && !text.contains(odd) =>
+                if !local.is_empty()
+                    && !domain.is_empty()
+                    && text.len() <= MAX_EMAIL_BYTES
+                    && !text.contains(is_odd) =>
             {
                 Ok(Self(text.to_owned()))
             }
-            _ => Err(format!("{} is not an e-mail address", quoted(text))),
+            _ => Err(UserRefError::InvalidEmail(quoted(text))),
         }
     }
 
@@ -118,15 +149,17 @@ impl Email {
         &self.0
     }
 
-    /// The letters A to Z compare without regard to case, everything else exactly.
+    /// Compares with another address: the letters A to Z without regard to case, everything else exactly.
     pub(crate) fn matches(&self, email: &str) -> bool {
         self.0.eq_ignore_ascii_case(email)
     }
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end here")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[test]
@@ -152,7 +185,7 @@ mod tests {
             "a;b",
             &"A".repeat(10_000),
         ] {
-            let error = UserId::parse(text).err().unwrap_or_default();
+            let error = UserId::parse(text).unwrap_err().to_string();
             assert!(!error.is_empty() && error.len() < 250, "{text}: {error}");
         }
     }

@@ -1,0 +1,65 @@
+//! The settings and credentials of an action, looked up through the machine.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::api::body::is_bearer_token;
+use crate::error::Error;
+use crate::machine::Effects;
+use crate::secret::Secret;
+use crate::token::TokenKey;
+use crate::values::settings::{SecretError, SettingError, Settings};
+
+/// The proof of identity that the action's calls carry.
+pub(crate) enum Credentials {
+    /// A token that the platform obtained. It is never renewed here.
+    AccessToken(Secret),
+    /// A token that is requested for this key, or taken from the session's cache.
+    Client(TokenKey),
+}
+
+impl Credentials {
+    /// The name of the secret that is at fault if the service does not accept the credentials.
+    pub(crate) fn secret_name(&self) -> &'static str {
+        match self {
+            Self::AccessToken(_) => "access-token",
+            Self::Client(_) => "client-secret",
+        }
+    }
+}
+
+/// Looks all settings up and parses them.
+pub(crate) async fn settings(effects: &Effects) -> Result<Settings, Error> {
+    let mut values: Vec<(&str, String)> = Vec::new();
+    for name in Settings::NAMES {
+        values.extend(effects.setting(name).await?.map(|value| (name, value)));
+    }
+    let get = |name: &str| values.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str());
+    Settings::parse(get).map_err(|(name, problem)| Error::misconfigured(name, problem))
+}
+
+/// Looks up the part of the credentials that identifies the client. The client secret is looked up for a token request only.
+pub(crate) async fn credentials(effects: &Effects, settings: &Settings) -> Result<Credentials, Error> {
+    if let Some(token) = effects.secret("access-token").await? {
+        if !is_bearer_token(&token) {
+            return Err(Error::misconfigured("access-token", SettingError::Secret(SecretError::NotAToken)));
+        }
+        return Ok(Credentials::AccessToken(token));
+    }
+    let client_id = required_secret(effects, "client-id").await?;
+    if client_id.expose().contains(':') {
+        return Err(Error::misconfigured("client-id", SettingError::Secret(SecretError::Colon)));
+    }
+    Ok(Credentials::Client(TokenKey::new(settings, client_id)))
+}
+
+/// Looks up a secret that must be set.
+pub(crate) async fn required_secret(effects: &Effects, name: &'static str) -> Result<Secret, Error> {
+    let Some(secret) = effects.secret(name).await? else {
+        return Err(Error::misconfigured(name, SettingError::Missing));
+    };
+    if secret.expose().chars().any(char::is_control) {
+        return Err(Error::misconfigured(name, SettingError::Secret(SecretError::ControlCharacter)));
+    }
+    Ok(secret)
+}

@@ -1,0 +1,107 @@
+//! Sends a request, and sends it again while that may help and the action's bounds allow it.
+
+use crate::api::service_error::ServiceError;
+use crate::classify;
+use crate::error::{Error, UnavailableCause};
+use crate::http::{Request, Response, TransportFault};
+use crate::machine::Effects;
+use crate::retry;
+use crate::secret::Secret;
+use crate::time::Instant;
+use crate::values::settings::Settings;
+
+/// Sends requests within one action's deadline and number of attempts.
+pub(crate) struct Sender {
+    pub(crate) effects: Effects,
+    pub(crate) settings: Settings,
+    /// The point at which the action must have ended.
+    pub(crate) deadline: Instant,
+}
+
+/// A failure to get a usable response.
+pub(crate) struct SendError {
+    pub(crate) error: Error,
+    /// The action had too little time left for the request or for another attempt. An action with more time might succeed.
+    pub(crate) lacked_time: bool,
+}
+
+impl From<Error> for SendError {
+    fn from(error: Error) -> Self {
+        Self { error, lacked_time: false }
+    }
+}
+
+/// The result of [`Sender::pause`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pause {
+    /// The pause has elapsed: there is another attempt.
+    Elapsed,
+    /// All attempts were made.
+    NoAttemptLeft,
+    /// The pause would not end before the deadline.
+    NoTimeLeft,
+}
+
+impl Sender {
+    /// Sends a request until there is a response that waiting would not improve. A change is sent only once: the user may have
+    /// to be looked up before it is sent again.
+    pub(crate) async fn send(
+        &self,
+        request: Request,
+        secrets: &[&Secret],
+        is_change: bool,
+    ) -> Result<Response, SendError> {
+        let mut attempt = 1;
+        loop {
+            let mut request = request.clone();
+            request.total_timeout = self.time_left()?;
+            let is_hurried = request.total_timeout < self.settings.timeout;
+            let failure = match self.effects.send(request).await? {
+                Ok(response) if !retry::is_transient(response.status) => return Ok(response),
+                Ok(response) => classify::failure(ServiceError::parse(&response, secrets), &response, is_change).into(),
+                Err(error) => {
+                    let is_final = !error.fault.is_transient();
+                    let lacked_time = is_hurried && error.fault == TransportFault::Timeout;
+                    let error = classify::no_response(&self.settings.base_url, error, is_change);
+                    if is_final {
+                        return Err(error.into());
+                    }
+                    SendError { error, lacked_time }
+                }
+            };
+            if is_change {
+                return Err(failure);
+            }
+            match self.pause(attempt, &failure.error).await? {
+                Pause::Elapsed => attempt += 1,
+                Pause::NoAttemptLeft => return Err(failure),
+                Pause::NoTimeLeft => return Err(SendError { lacked_time: true, ..failure }),
+            }
+        }
+    }
+
+    /// The time until the deadline; an error if it has passed.
+    pub(crate) fn time_left(&self) -> Result<core::time::Duration, SendError> {
+        let left = self.deadline.since(self.effects.now());
+        if left.is_zero() {
+            let cause = UnavailableCause::Deadline(self.settings.deadline);
+            let error = Error::Unavailable { cause, retry_after: None, may_have_changed: false };
+            return Err(SendError { error, lacked_time: true });
+        }
+        Ok(left)
+    }
+
+    /// Waits before the attempt after this one, if there is one.
+    pub(crate) async fn pause(&self, attempt: u32, error: &Error) -> Result<Pause, Error> {
+        let now = self.effects.now();
+        let pause = retry::pause(attempt, error.retry_after(), now);
+        if attempt >= self.settings.max_attempts {
+            return Ok(Pause::NoAttemptLeft);
+        }
+        if pause >= self.deadline.since(now) {
+            return Ok(Pause::NoTimeLeft);
+        }
+        self.effects.wait(pause).await?;
+        Ok(Pause::Elapsed)
+    }
+}

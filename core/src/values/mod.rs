@@ -1,0 +1,7 @@
+//! Types that cannot hold a bad value: settings, arguments and results.
+
+pub(crate) mod base_url;
+pub(crate) mod change;
+pub(crate) mod query;
+pub(crate) mod settings;
+pub(crate) mod user;

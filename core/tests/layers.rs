@@ -1,0 +1,84 @@
+//! The layers of the core: each module uses modules of lower layers only, so that there is no import circle.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// All modules from the lowest to the highest, by layer. A module may use those that are listed before it.
+const LAYERS: [(&str, &[&str]); 7] = [
+    ("foundation", &["time", "secret", "text"]),
+    ("http", &["http"]),
+    ("values", &["values::base_url", "values::settings", "values::user", "values::query", "values::change", "values"]),
+    ("api", &["api::service_error", "api::refusal", "api::body", "api::call", "api"]),
+    ("machine", &["error", "machine", "retry"]),
+    ("client", &["token", "config", "classify", "sender", "client", "pages", "listing"]),
+    ("actions", &["actions::lookup", "actions::list", "actions::change", "actions", "session"]),
+];
+
+/// The source files of the crate by module, without the crate root.
+fn sources() -> BTreeMap<String, String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut sources = BTreeMap::new();
+    let mut folders = vec![root.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let relative = path.strip_prefix(&root).unwrap().with_extension("");
+            let module = relative.to_str().unwrap().replace(['/', '\\'], "::");
+            let module = module.strip_suffix("::mod").unwrap_or(&module).to_owned();
+            if module != "lib" {
+                sources.insert(module, std::fs::read_to_string(&path).unwrap());
+            }
+        }
+    }
+    sources
+}
+
+/// The modules that a source names in paths that begin with `crate::`. Unit tests count as well.
+fn used(source: &str, modules: &BTreeMap<String, String>) -> Vec<String> {
+    let code: String = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
+    let mut used = Vec::new();
+    for path in code.split("crate::").skip(1) {
+        let end = path.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == ':')).unwrap_or(path.len());
+        let path = &path[..end];
+        // The longest prefix that is a module: `values::user::User` is part of `values::user`.
+        let mut prefix = path.trim_end_matches(':');
+        while !modules.contains_key(prefix) {
+            match prefix.rsplit_once("::") {
+                Some((parent, _)) => prefix = parent,
+                None => panic!("crate::{path} is in no module"),
+            }
+        }
+        used.push(prefix.to_owned());
+    }
+    used
+}
+
+#[test]
+fn every_module_uses_lower_ones_only() {
+    let sources = sources();
+    let order: Vec<&str> = LAYERS.iter().flat_map(|(_, modules)| modules.iter().copied()).collect();
+    let listed: std::collections::BTreeSet<&str> = order.iter().copied().collect();
+    assert_eq!(order.len(), listed.len(), "LAYERS lists a module twice");
+    assert!(
+        listed.iter().copied().eq(sources.keys().map(String::as_str)),
+        "LAYERS does not list the modules that there are"
+    );
+
+    let place = |module: &str| order.iter().position(|other| *other == module).unwrap();
+    let mut edges = 0;
+    for (module, source) in &sources {
+        let relative = source.matches("super::").count() - source.matches("use super::*;").count();
+        assert_eq!(relative, 0, "{module}: paths to other modules begin with crate::");
+        for other in used(source, &sources) {
+            edges += 1;
+            assert!(place(&other) < place(module), "{module} uses {other}, which is not below it");
+        }
+    }
+    assert!(edges > 50, "{edges} uses were found");
+}
