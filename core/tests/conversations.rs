@@ -1,17 +1,14 @@
 //! Conversations with a service that says what each test wants it to say: no sockets, no real time.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
-#![allow(unreachable_pub, reason = "modules of one test program")]
-
-mod driver;
 
 use std::time::Duration;
 
-use driver::{SECRET, World};
 use onepassword_users_core::{
     Change, ChangeOptions, Error, Event, Instant, ListQuery, LookupError, MAX_USERS, Outage, Request, Response,
     Session, Step, TransportError, TransportFault, UserRef,
 };
+use onepassword_users_test_kit::driver::{SECRET, World};
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 
