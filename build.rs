@@ -1,6 +1,5 @@
-//! Keeps rustc's linker from adding its preview-1 adapter, which would raise the imported `wasi:io` to 0.2.6.
+//! Sets the linker's options for a component.
 
 fn main() {
-    println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rustc-link-arg-cdylib=--wasi-adapter=none");
+    onepassword_users_guest_build::link_component();
 }

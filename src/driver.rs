@@ -1,8 +1,7 @@
 //! Carries out the steps of an action, one after another.
 
-use core::time::Duration;
-
 use onepassword_users_core::{Action, Error, Event, Instant, LookupError, Secret, Step};
+use onepassword_users_wasi_driver::nanos;
 use wasi::clocks::monotonic_clock;
 
 use crate::bindings::automation::connector::{secrets, settings};
@@ -26,11 +25,6 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
             Step::Done(result) => return result,
         };
     }
-}
-
-/// A duration as the clock counts it.
-pub(crate) fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
 
 fn lookup_error(error: secrets::LookupError) -> LookupError {

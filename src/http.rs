@@ -6,16 +6,15 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use onepassword_users_core::{Request, Response, TransportError, TransportFault};
+use onepassword_users_wasi_driver::{announced_length, error, nanos};
 use wasi::clocks::monotonic_clock;
 use wasi::http::outgoing_handler;
-pub(crate) use wasi::http::types;
-use wasi::http::types::{Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
+use wasi::http::types::{self, Fields, IncomingResponse, OutgoingBody, OutgoingRequest};
 use wasi::io::poll::{Pollable, poll};
 use wasi::io::streams::{OutputStream, StreamError};
 use zeroize::{Zeroize, Zeroizing};
 
-use crate::driver::nanos;
-use crate::wire::{describe, transport_error};
+use crate::convert::{describe, transport_error};
 
 /// How much is read at once, in bytes.
 const CHUNK: u64 = 64 * 1024;
@@ -78,11 +77,9 @@ fn write(body: OutgoingBody, mut bytes: &[u8], timers: &Timers) -> Result<(), Tr
 
 fn read(incoming: &IncomingResponse, request: &Request, mut timers: Timers) -> Result<Response, TransportError> {
     let headers = incoming.headers().entries();
-    let announced = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-    let announced =
-        announced.and_then(|(_, length)| core::str::from_utf8(length).ok()?.parse().ok()).unwrap_or(0_usize);
     // Room for all of it at once: a body that grows leaves copies of itself behind.
-    let mut response = Response::new(incoming.status(), Vec::with_capacity(announced.min(request.max_body)));
+    let room = announced_length(&headers, request.max_body);
+    let mut response = Response::new(incoming.status(), Vec::with_capacity(room));
     response.headers = headers;
 
     let body = incoming.consume().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
@@ -122,10 +119,6 @@ impl Timers {
 
 fn after(duration: Duration) -> Pollable {
     monotonic_clock::subscribe_duration(nanos(duration))
-}
-
-fn error(fault: TransportFault, detail: &str) -> TransportError {
-    TransportError { fault, detail: detail.to_string() }
 }
 
 fn stream_error(failed: StreamError) -> TransportError {

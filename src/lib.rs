@@ -9,16 +9,17 @@
 extern crate alloc;
 
 #[cfg(target_family = "wasm")]
+use onepassword_users_guest_runtime as _;
+
+#[cfg(target_family = "wasm")]
 mod actions;
 #[cfg(target_family = "wasm")]
 mod bindings;
+#[cfg(target_family = "wasm")]
+mod convert;
 #[cfg(target_family = "wasm")]
 mod driver;
 #[cfg(target_family = "wasm")]
 mod http;
 #[cfg(target_family = "wasm")]
-mod runtime;
-#[cfg(target_family = "wasm")]
 mod session;
-#[cfg(target_family = "wasm")]
-mod wire;

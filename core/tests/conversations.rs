@@ -1,18 +1,15 @@
 //! Conversations with a service that says what each test wants it to say: no sockets, no real time.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
-#![allow(unreachable_pub, reason = "modules of one test program")]
-
-mod driver;
 
 use std::time::Duration;
 
-use driver::{SECRET, World};
 use onepassword_users_core::{
     ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, LookupError, MAX_USERS,
     QueryError, Request, Response, Session, SettingError, Step, TransportError, TransportFault, UnavailableCause,
     UserRef,
 };
+use onepassword_users_test_kit::driver::{SECRET, World};
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 

@@ -1,11 +1,8 @@
 //! The fuzz targets' functions over their corpora and over random input.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
-#![allow(unreachable_pub, dead_code, reason = "modules of one test program")]
+#![allow(clippy::unwrap_used, reason = "a test may end anywhere")]
 
-mod checks;
-mod driver;
-
+use onepassword_users_test_kit::checks;
 use proptest::prelude::*;
 
 /// The files of a committed corpus.

@@ -1,10 +1,8 @@
-//! The quick form of the storm: a few thousand seeds. For more, see `examples/storm.rs`.
+//! The quick form of the storm: a few thousand seeds. For more, see the example `storm` of the test kit.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
-#![allow(unreachable_pub, reason = "modules of one test program")]
+#![allow(clippy::panic, reason = "a test may end anywhere")]
 
-mod driver;
-mod storm;
+use onepassword_users_test_kit::storm;
 
 #[test]
 fn thousands_of_faulty_conversations_end_as_they_must() {

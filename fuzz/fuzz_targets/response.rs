@@ -2,9 +2,6 @@
 
 #![no_main]
 
-#[path = "../../core/tests/checks/mod.rs"]
-mod checks;
-#[path = "../../core/tests/driver/mod.rs"]
-mod driver;
+use onepassword_users_test_kit::checks;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| checks::response(bytes));

@@ -9,8 +9,8 @@ use tokio::sync::Mutex;
 use wasmtime::Store;
 
 use crate::bindings::Plugin;
+use crate::engine::Compiled;
 use crate::error::Error;
-use crate::host::Host;
 use crate::outbound::{Network, Outbound, Trail};
 use crate::state::State;
 use crate::types::{self, Change, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
@@ -59,7 +59,7 @@ impl std::fmt::Debug for Options {
 
 /// One configuration of the component. Calls run one after another; for more at once, make more connectors.
 pub struct Connector {
-    host: Host,
+    compiled: Compiled,
     options: Options,
     outbound: Outbound,
     warm: Mutex<Option<Instance>>,
@@ -71,9 +71,9 @@ struct Instance {
 }
 
 impl Connector {
-    pub(crate) fn new(host: Host, options: Options) -> Result<Self, Error> {
+    pub(crate) fn new(compiled: Compiled, options: Options) -> Result<Self, Error> {
         let outbound = Outbound::new(options.network.clone(), options.settings.clone())?;
-        Ok(Self { host, options, outbound, warm: Mutex::new(None) })
+        Ok(Self { compiled, options, outbound, warm: Mutex::new(None) })
     }
 
     /// Lists users: all of them, or as many as the query says. For an account of unknown size see
@@ -210,7 +210,7 @@ impl Connector {
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
-        let Host { component, limits } = &self.host;
+        let Compiled { component, limits } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
         let state = State::new(self.outbound.clone(), settings.clone(), secrets.clone(), limits.memory);
         let mut store = Store::new(component.engine(), state);

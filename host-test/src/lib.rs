@@ -2,12 +2,13 @@
 //!
 //! ```
 //! use std::{collections::BTreeMap, sync::Arc};
-//! use onepassword_users_host::{COMPONENT, Host, Limits, Options, Value, types::UserRef};
+//! use onepassword_users_component::COMPONENT;
+//! use onepassword_users_host::{Host, Limits, Options, Value, types::UserRef};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! // A simulated account on loopback stands in for the service.
-//! let simulator = onepassword_users_host::simulator::Simulator::start(Default::default()).await?;
+//! let simulator = onepassword_users_simulator::Simulator::start(Default::default()).await?;
 //!
 //! // Once for the process: compiles the component, or takes it from the cache.
 //! let host = Host::new(COMPONENT, Limits::default())?;
@@ -37,20 +38,18 @@
 
 mod bindings;
 mod connector;
+mod engine;
 mod error;
 mod host;
 mod outbound;
-pub mod simulator;
 mod state;
 mod values;
 
 /// What the actions speak of, generated from `wit/`: see there for the documentation of each.
 pub use bindings::exports::onepassword::users::types;
 pub use connector::{Connector, Options};
+pub use engine::Limits;
 pub use error::Error;
-pub use host::{Host, Limits};
+pub use host::Host;
 pub use outbound::{Answer, Client, Network, Proxy};
 pub use values::{Environment, Source, SourceError, Value};
-
-/// The component of this version, built together with this crate.
-pub const COMPONENT: &[u8] = include_bytes!(env!("ONEPASSWORD_USERS_COMPONENT"));

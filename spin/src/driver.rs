@@ -1,14 +1,12 @@
 //! Carries out the steps of an action over Spin's variables and WASI 0.3. Many actions may be under way in one instance.
 
-use std::future::Future;
-use std::pin::pin;
 use std::time::Duration;
 
-use futures::future::{Either, select};
 use onepassword_users_core::{Action, Error, Event, Instant, LookupError, Secret, Session, Step};
 use spin_sdk::variables;
 use spin_sdk::wasip3::clocks::monotonic_clock;
 
+use crate::clock::{sleep, within};
 use crate::http;
 
 /// How long a provider of variables, such as a vault, may take for one.
@@ -63,18 +61,5 @@ pub(crate) async fn variable(name: &str) -> Result<Option<String>, LookupError> 
             "the variable {variable}: its provider did not answer within {} s",
             LOOKUP_TIME.as_secs()
         ))),
-    }
-}
-
-/// Lets time pass.
-pub(crate) async fn sleep(duration: Duration) {
-    spin_sdk::time::sleep(duration).await;
-}
-
-/// What comes of the work if it is done in time.
-pub(crate) async fn within<T>(most: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(work), pin!(sleep(most))).await {
-        Either::Left((result, _)) => Some(result),
-        Either::Right(_) => None,
     }
 }

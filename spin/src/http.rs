@@ -5,21 +5,15 @@ use std::pin::pin;
 
 use futures::future::{Either, select};
 use onepassword_users_core::{Request, Response, TransportError, TransportFault};
+use onepassword_users_wasi_driver::{announced_length, error};
 use spin_sdk::wasip3::http::client;
 use spin_sdk::wasip3::{wit_future, wit_stream};
 use spin_sdk::wit_bindgen::StreamResult;
 use zeroize::{Zeroize, Zeroizing};
 
-use self::types::{Fields, IncomingResponse, OutgoingRequest};
-use crate::driver::within;
-use crate::wire::{describe, transport_error};
-
-/// The types of `wasi:http` 0.3, one of them under the name that it has in 0.2.
-pub(crate) mod types {
-    pub(crate) use spin_sdk::wasip3::http::types::{
-        ErrorCode, Fields, Method, Request as OutgoingRequest, Response as IncomingResponse, Scheme,
-    };
-}
+use crate::clock::within;
+use crate::convert::types::{Fields, IncomingResponse, OutgoingRequest};
+use crate::convert::{describe, transport_error};
 
 /// How much is read at once, in bytes.
 const CHUNK: usize = 64 * 1024;
@@ -32,10 +26,8 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
         let incoming = within(request.idle_timeout, send(request)).await.ok_or_else(timeout)??;
         let mut response = Response::new(incoming.get_status_code(), Vec::new());
         response.headers = incoming.get_headers().copy_all();
-        let announced = response.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
-        let announced = announced.and_then(|(_, length)| std::str::from_utf8(length).ok()?.parse().ok()).unwrap_or(0);
         // Room for all of it at once: a body that grows leaves copies of itself behind.
-        response.body.reserve_exact(request.max_body.min(announced));
+        response.body.reserve_exact(announced_length(&response.headers, request.max_body));
 
         let (_processed, processed) = wit_future::new(|| Ok(()));
         let (mut stream, trailers) = IncomingResponse::consume_body(incoming, processed);
@@ -97,8 +89,4 @@ fn headers(request: &Request) -> Result<Fields, TransportError> {
         set.map_err(|_| error(TransportFault::Internal, name))?;
     }
     Ok(headers)
-}
-
-fn error(fault: TransportFault, detail: &str) -> TransportError {
-    TransportError { fault, detail: detail.to_owned() }
 }

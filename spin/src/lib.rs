@@ -20,6 +20,10 @@ pub mod problem;
 pub mod route;
 
 #[cfg(target_family = "wasm")]
+mod clock;
+#[cfg(target_family = "wasm")]
+mod convert;
+#[cfg(target_family = "wasm")]
 mod driver;
 #[cfg(target_family = "wasm")]
 mod entry;
@@ -28,10 +32,9 @@ mod http;
 #[cfg(target_family = "wasm")]
 mod list;
 #[cfg(target_family = "wasm")]
-mod service;
+mod log_line;
 #[cfg(target_family = "wasm")]
-#[path = "../../src/wire.rs"]
-mod wire;
+mod service;
 
 /// The description of the API, in OpenAPI 3.1. A test compares its schemas with the types of [`json`] and [`problem`].
 pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -14,10 +14,11 @@ use onepassword_users_core::{Error, ListQuery, Listing, MAX_USERS, User};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, box_body};
 
-use crate::driver::{run, session, sleep, within};
+use crate::clock::{sleep, within};
+use crate::driver::{run, session};
 use crate::json::{self, LastLine};
+use crate::log_line::Log;
 use crate::problem::Problem;
-use crate::service::Log;
 
 /// The most that an instance holds for lists, in bytes: a whole list of 250,000 users takes some 80 MB, a stream of 2,000,000
 /// some 130 MB.

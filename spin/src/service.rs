@@ -1,7 +1,6 @@
 //! From a request to its answer: who calls, what is wanted, what came of it, and the line in the log.
 
 use std::convert::Infallible;
-use std::io::Write;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -13,13 +12,14 @@ use http_body_util::{BodyExt, StreamBody};
 use onepassword_users_core::{ChangeMode, ListQuery, LookupError, Secret, Session};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
-use spin_sdk::wasip3::clocks::{monotonic_clock, system_clock};
 
 use crate::access::{Caller, Keys};
-use crate::driver::{run, session, variable, within};
+use crate::clock::within;
+use crate::driver::{run, session, variable};
 use crate::json::{Change, Health, StateChange, TestReport, User};
 use crate::list::{Held, List, Whole};
 use crate::log::Entry;
+use crate::log_line::Log;
 use crate::problem::Problem;
 use crate::route::{self, HEALTH, MAX_BODY, Route};
 
@@ -28,7 +28,7 @@ const BODY_TIME: Duration = Duration::from_secs(10);
 
 /// Answers a request.
 pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
-    let mut log = Log { entry: Entry::default(), began: monotonic_clock::now() };
+    let mut log = Log::begin();
     match answer(request, &mut log.entry).await {
         Ok(Answer::Lines(list)) => respond(200, "application/x-ndjson", list.stream(log)),
         Ok(Answer::Json(text, held)) => {
@@ -220,30 +220,4 @@ fn respond(status: u16, content_type: &'static str, body: BoxBody) -> Response<B
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-/// The line in the log, while it is gathered.
-pub(crate) struct Log {
-    pub(crate) entry: Entry,
-    began: u64,
-}
-
-impl Log {
-    pub(crate) fn problem(&mut self, problem: &Problem) {
-        self.entry.outcome = problem.code;
-        self.entry.status = problem.status;
-        self.entry.may_have_changed = problem.may_have_changed;
-        self.entry.problem.get_or_insert_with(|| problem.detail.clone());
-    }
-
-    pub(crate) fn write(self) {
-        let now = system_clock::now();
-        let time = jiff::Timestamp::new(now.seconds, i32::try_from(now.nanoseconds).unwrap_or_default());
-        let time = time.map(|time| format!("{time:.3}")).unwrap_or_default();
-        let took = Duration::from_nanos(monotonic_clock::now().saturating_sub(self.began));
-        // Spin writes this to the log of the component, which other instances write to, too: so in one piece. If it cannot, the
-        // answer is still owed.
-        let line = self.entry.line(time, took) + "\n";
-        let _ = std::io::stdout().lock().write_all(line.as_bytes());
-    }
 }

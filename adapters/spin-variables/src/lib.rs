@@ -8,9 +8,9 @@
 extern crate alloc;
 
 #[cfg(target_family = "wasm")]
+use onepassword_users_guest_runtime as _;
+
+#[cfg(target_family = "wasm")]
 mod bindings;
 #[cfg(target_family = "wasm")]
 mod lookup;
-#[cfg(target_family = "wasm")]
-#[path = "../../../src/runtime.rs"]
-mod runtime;

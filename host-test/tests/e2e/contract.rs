@@ -1,6 +1,7 @@
 //! What can be read off the component and its contract, before anything runs.
 
-use onepassword_users_host::{COMPONENT, Error, Host, Limits};
+use onepassword_users_component::COMPONENT;
+use onepassword_users_host::{Error, Host, Limits};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wit_parser::{Docs, Resolve, TypeDefKind};

@@ -3,10 +3,9 @@
 use std::time::{Duration, Instant};
 
 use onepassword_users_host::Error as HostError;
-use onepassword_users_host::simulator::{Fault, Operation, Simulator};
 use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, UserState};
-
-use crate::rig::{ALL, NORMAL, Rig, action_error, email, id};
+use onepassword_users_simulator::{Fault, Operation, Simulator};
+use onepassword_users_test_kit::harness::{ALL, Harness, NORMAL, action_error, email, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 const GATEWAY: &str = r#"{"code":CODE,"message":"its words","details":[]}"#;
@@ -17,7 +16,7 @@ fn gateway(status: u16, code: u8) -> Fault {
 
 #[tokio::test]
 async fn invalid_argument() {
-    let rig = Rig::impatient().await;
+    let harness = Harness::impatient().await;
     let query = |limit, page_token: Option<String>| ListQuery { state: None, limit, page_token };
     for (query, argument) in [
         (query(Some(0), None), "limit"),
@@ -25,18 +24,20 @@ async fn invalid_argument() {
         (query(None, Some(String::new())), "page-token"),
         (query(None, Some("x".repeat(10_000))), "page-token"),
     ] {
-        let Error::InvalidArgument(error) = action_error(rig.connector.list_users(query).await) else { panic!() };
+        let Error::InvalidArgument(error) = action_error(harness.connector.list_users(query).await) else { panic!() };
         assert_eq!(error.argument, argument);
     }
     let both = ChangeOptions::DRY_RUN | ChangeOptions::WITHOUT_LOOKUP;
-    let Error::InvalidArgument(error) = action_error(rig.connector.suspend_user(id("A"), both).await) else { panic!() };
+    let Error::InvalidArgument(error) = action_error(harness.connector.suspend_user(id("A"), both).await) else {
+        panic!()
+    };
     assert_eq!(error.argument, "options");
-    assert_eq!(rig.requests(), [""; 0], "nothing was sent");
+    assert_eq!(harness.requests(), [""; 0], "nothing was sent");
 }
 
 #[tokio::test]
 async fn misconfigured_names_the_setting_and_never_its_value() {
-    let rig = Rig::impatient().await;
+    let harness = Harness::impatient().await;
     for (name, value) in [
         ("base-url", "http://hunter2.example"),
         ("base-url", "https://user:hunter2@api.1password.com"),
@@ -54,39 +55,39 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
         ("client-secret", ""),
         ("access-token", "hunter2 x"),
     ] {
-        let rig = Rig::impatient().await;
-        rig.values.set(name, value);
-        let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else {
+        let harness = Harness::impatient().await;
+        harness.values.set(name, value);
+        let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else {
             panic!("{name} {value}")
         };
         assert_eq!(error.name, name);
         assert!(error.message.contains(name) && !error.message.contains("hunter2"), "{}", error.message);
-        assert_eq!(rig.requests(), [""; 0], "nothing was sent");
+        assert_eq!(harness.requests(), [""; 0], "nothing was sent");
     }
-    rig.values.set("base-url", &format!("{}/v1beta1", rig.simulator.base_url()));
-    rig.values.set("api-version", "v1");
-    let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
+    harness.values.set("base-url", &format!("{}/v1beta1", harness.simulator.base_url()));
+    harness.values.set("api-version", "v1");
+    let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.name, "api-version");
-    rig.values.unset("api-version");
-    rig.connector.list_users(ALL).await.unwrap();
+    harness.values.unset("api-version");
+    harness.connector.list_users(ALL).await.unwrap();
     assert!(
-        rig.simulator.take_records()[0].target.starts_with("/v1beta1/"),
+        harness.simulator.take_records()[0].target.starts_with("/v1beta1/"),
         "the version at the end chooses the routes"
     );
 }
 
 #[tokio::test]
 async fn misconfigured_if_the_service_has_no_such_routes_or_account() {
-    let rig = Rig::impatient().await;
-    rig.simulator.inject(Operation::Token, Fault::reply(404, "<html>Not Found</html>"));
-    let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
+    let harness = Harness::impatient().await;
+    harness.simulator.inject(Operation::Token, Fault::reply(404, "<html>Not Found</html>"));
+    let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.name, "base-url");
-    rig.simulator.inject(Operation::List, gateway(404, 5));
-    let Error::Misconfigured(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
+    harness.simulator.inject(Operation::List, gateway(404, 5));
+    let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!((error.name.as_str(), error.reply.unwrap().status), ("account-id", 404));
     // A page of another server does not make every user a missing one.
-    rig.simulator.inject(Operation::Get, Fault::reply(404, "<html>Not Found</html>"));
-    let Error::Misconfigured(error) = action_error(rig.connector.get_user(id("A")).await) else { panic!() };
+    harness.simulator.inject(Operation::Get, Fault::reply(404, "<html>Not Found</html>"));
+    let Error::Misconfigured(error) = action_error(harness.connector.get_user(id("A")).await) else { panic!() };
     assert_eq!(error.name, "base-url");
 }
 
@@ -98,30 +99,33 @@ async fn unauthenticated() {
         (401, r#"{"code":16,"message":"its words","details":[]}"#, Some("16")),
         (401, "its words", None),
     ] {
-        let rig = Rig::impatient().await;
-        rig.simulator.inject(Operation::Token, Fault::reply(status, body));
-        let Error::Unauthenticated(error) = action_error(rig.connector.list_users(ALL).await) else { panic!("{body}") };
+        let harness = Harness::impatient().await;
+        harness.simulator.inject(Operation::Token, Fault::reply(status, body));
+        let Error::Unauthenticated(error) = action_error(harness.connector.list_users(ALL).await) else {
+            panic!("{body}")
+        };
         assert_eq!((error.reply.status, error.reply.code.as_deref()), (status, code));
         assert_eq!(error.reply.message, "its words");
-        assert_eq!(rig.requests().len(), 1);
+        assert_eq!(harness.requests().len(), 1);
     }
-    let rig = Rig::impatient().await;
-    rig.values.set("client-secret", "wrong");
-    let Error::Unauthenticated(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
+    let harness = Harness::impatient().await;
+    harness.values.set("client-secret", "wrong");
+    let Error::Unauthenticated(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.reply.code.as_deref(), Some("invalid_client"));
 }
 
 #[tokio::test]
 async fn permission_denied_names_the_permission() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
-    let application = rig.simulator.add_application(&[Operation::Get]);
-    rig.values.set("client-id", &application.client_id);
-    rig.values.set("client-secret", &application.client_secret);
-    rig.connector.get_user(id(&wendy)).await.unwrap();
-    let Error::PermissionDenied(error) = action_error(rig.connector.list_users(ALL).await) else { panic!() };
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
+    let application = harness.simulator.add_application(&[Operation::Get]);
+    harness.values.set("client-id", &application.client_id);
+    harness.values.set("client-secret", &application.client_secret);
+    harness.connector.get_user(id(&wendy)).await.unwrap();
+    let Error::PermissionDenied(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert!(error.message.contains("list users"), "{}", error.message);
-    let Error::PermissionDenied(error) = action_error(rig.connector.suspend_user(id(&wendy), NORMAL()).await) else {
+    let Error::PermissionDenied(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+    else {
         panic!()
     };
     assert!(
@@ -130,65 +134,66 @@ async fn permission_denied_names_the_permission() {
         error.message
     );
     assert_eq!((error.reply.status, error.reply.code.as_deref()), (403, Some("7")));
-    assert_eq!(rig.state(&wendy), "ACTIVE");
+    assert_eq!(harness.state(&wendy), "ACTIVE");
 }
 
 #[tokio::test]
 async fn last_owner_and_externally_managed() {
-    let rig = Rig::impatient().await;
+    let harness = Harness::impatient().await;
     let Error::LastOwner(error) =
-        action_error(rig.connector.suspend_user(email("margaret.okafor@example.com"), NORMAL()).await)
+        action_error(harness.connector.suspend_user(email("margaret.okafor@example.com"), NORMAL()).await)
     else {
         panic!()
     };
     assert_eq!((error.reply.status, error.reply.message.as_str()), (403, "no_owner_remain"));
     let Error::ExternallyManaged(error) =
-        action_error(rig.connector.suspend_user(email("ines.provider@example.com"), NORMAL()).await)
+        action_error(harness.connector.suspend_user(email("ines.provider@example.com"), NORMAL()).await)
     else {
         panic!()
     };
     assert_eq!(error.reply.status, 403);
     // The words decide, whichever status they come with.
-    let wendy = rig.id(WENDY);
+    let wendy = harness.id(WENDY);
     for (status, words) in
         [(403, "EAM users cannot be suspended"), (400, "managed externally"), (409, "externally_managed")]
     {
-        rig.simulator.inject(
+        harness.simulator.inject(
             Operation::Suspend,
             Fault::reply(status, &GATEWAY.replace("CODE", "9").replace("its words", words)),
         );
-        let error = action_error(rig.connector.suspend_user(id(&wendy), NORMAL()).await);
+        let error = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await);
         assert!(matches!(error, Error::ExternallyManaged(_)), "{error:?}");
     }
 }
 
 #[tokio::test]
 async fn rate_limited() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
     let body = GATEWAY.replace("CODE", "8");
     let headers = vec![("Retry-After".into(), "7".into())];
     for _ in 0..10 {
-        rig.simulator
+        harness
+            .simulator
             .inject(Operation::Get, Fault::Reply { status: 429, headers: headers.clone(), body: body.clone() });
     }
-    let Error::RateLimited(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+    let Error::RateLimited(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert_eq!((error.retry_after, error.reply.code.as_deref()), (Some(7), Some("8")));
 }
 
 #[tokio::test]
 async fn unavailable_for_server_errors() {
     for status in [408, 500, 502, 503, 504] {
-        let rig = Rig::impatient().await;
-        let wendy = rig.id(WENDY);
+        let harness = Harness::impatient().await;
+        let wendy = harness.id(WENDY);
         for _ in 0..10 {
-            rig.simulator.inject(Operation::Get, Fault::reply(status, "<html>Bad Gateway</html>"));
-            rig.simulator.inject(Operation::Suspend, gateway(status, 14));
+            harness.simulator.inject(Operation::Get, Fault::reply(status, "<html>Bad Gateway</html>"));
+            harness.simulator.inject(Operation::Suspend, gateway(status, 14));
         }
-        let Error::Unavailable(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+        let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
         assert_eq!((error.reply.unwrap().status, error.may_have_changed), (status, false));
         let blind = ChangeOptions::WITHOUT_LOOKUP;
-        let Error::Unavailable(error) = action_error(rig.connector.suspend_user(id(&wendy), blind).await) else {
+        let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), blind).await) else {
             panic!()
         };
         assert_eq!((error.reply.unwrap().message.as_str(), error.may_have_changed), ("its words", true));
@@ -197,68 +202,73 @@ async fn unavailable_for_server_errors() {
 
 #[tokio::test]
 async fn unavailable_without_an_answer() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
     let blind = ChangeOptions::WITHOUT_LOOKUP;
-    rig.values.set("timeout", "1");
-    rig.connector.get_user(id(&wendy)).await.unwrap();
+    harness.values.set("timeout", "1");
+    harness.connector.get_user(id(&wendy)).await.unwrap();
 
-    rig.simulator.inject(Operation::Get, Fault::Close);
-    let Error::Unavailable(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+    harness.simulator.inject(Operation::Get, Fault::Close);
+    let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert_eq!((error.reply, error.may_have_changed), (None, false));
 
     // A change that got no answer: what can be looked at is told, what cannot is not.
-    rig.simulator.inject(Operation::Suspend, Fault::Lose);
-    rig.simulator.inject(Operation::Get, Fault::Close);
-    let Error::Unavailable(error) = action_error(rig.connector.suspend_user(id(&wendy), blind).await) else { panic!() };
+    harness.simulator.inject(Operation::Suspend, Fault::Lose);
+    harness.simulator.inject(Operation::Get, Fault::Close);
+    let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), blind).await) else {
+        panic!()
+    };
     assert!(error.may_have_changed && error.message.contains("look at it"), "{}", error.message);
-    assert_eq!(rig.state(&wendy), "SUSPENDED");
-    rig.simulator.inject(Operation::Reactivate, Fault::Lose);
-    let change = rig.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
+    assert_eq!(harness.state(&wendy), "SUSPENDED");
+    harness.simulator.inject(Operation::Reactivate, Fault::Lose);
+    let change = harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
     assert_eq!((change.change, change.user.state), (Change::Changed, UserState::Active));
 
-    rig.simulator.inject(Operation::Get, Fault::Delay(Duration::from_secs(30)));
+    harness.simulator.inject(Operation::Get, Fault::Delay(Duration::from_secs(30)));
     let began = Instant::now();
-    let Error::Unavailable(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+    let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert!(error.message.contains("in time"), "{}", error.message);
     assert!(began.elapsed() < Duration::from_secs(10), "one second was allowed: {:?}", began.elapsed());
 
     let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    rig.values.set("base-url", &format!("http://{nobody}"));
-    let Error::Unavailable(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+    harness.values.set("base-url", &format!("http://{nobody}"));
+    let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert!(error.message.contains(&nobody.to_string()), "{}", error.message);
 }
 
 #[tokio::test]
 async fn invalid_response_to_a_look_changes_nothing() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
     let other = r#"{"id":"SOMEBODYELSE","state":"ACTIVE"}"#;
     for body in ["", "{}", "null", "[]", "<html>Sign in</html>", "{\"id\":1}", other, "{\"id\":\"A\"", "\u{0}", "[[[["]
     {
-        rig.simulator.inject(Operation::Get, Fault::reply(200, body));
-        let Error::InvalidResponse(error) = action_error(rig.connector.suspend_user(id(&wendy), NORMAL()).await) else {
+        harness.simulator.inject(Operation::Get, Fault::reply(200, body));
+        let Error::InvalidResponse(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+        else {
             panic!("{body}")
         };
         assert_eq!((error.status, error.may_have_changed), (200, false));
     }
     for status in [201, 204, 302, 304] {
-        rig.simulator.inject(Operation::Get, Fault::reply(status, ""));
-        let Error::InvalidResponse(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+        harness.simulator.inject(Operation::Get, Fault::reply(status, ""));
+        let Error::InvalidResponse(error) = action_error(harness.connector.get_user(id(&wendy)).await) else {
+            panic!()
+        };
         assert_eq!(error.status, status);
     }
     let elsewhere = vec![("Location".into(), "https://evil.example/steal?me".into())];
-    rig.simulator.inject(Operation::Get, Fault::Reply { status: 307, headers: elsewhere, body: String::new() });
-    let Error::InvalidResponse(error) = action_error(rig.connector.get_user(id(&wendy)).await) else { panic!() };
+    harness.simulator.inject(Operation::Get, Fault::Reply { status: 307, headers: elsewhere, body: String::new() });
+    let Error::InvalidResponse(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert!(error.message.contains("evil.example") && !error.message.contains("steal"), "{}", error.message);
-    assert_eq!(rig.state(&wendy), "ACTIVE");
-    assert!(rig.requests().iter().all(|request| !request.ends_with(":suspend")));
+    assert_eq!(harness.state(&wendy), "ACTIVE");
+    assert!(harness.requests().iter().all(|request| !request.ends_with(":suspend")));
 }
 
 #[tokio::test]
 async fn invalid_response_to_a_change_claims_nothing() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
     for body in [
         String::new(),
         "{}".into(),
@@ -267,8 +277,9 @@ async fn invalid_response_to_a_change_claims_nothing() {
         format!(r#"{{"id":"{wendy}","state":"STATE_UNSPECIFIED"}}"#),
         r#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#.into(),
     ] {
-        rig.simulator.inject(Operation::Suspend, Fault::reply(200, &body));
-        let Error::InvalidResponse(error) = action_error(rig.connector.suspend_user(id(&wendy), NORMAL()).await) else {
+        harness.simulator.inject(Operation::Suspend, Fault::reply(200, &body));
+        let Error::InvalidResponse(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+        else {
             panic!("{body}")
         };
         assert!(error.may_have_changed, "{body}");
@@ -277,7 +288,7 @@ async fn invalid_response_to_a_change_claims_nothing() {
 
 #[tokio::test]
 async fn invalid_response_to_a_list_is_never_a_short_list() {
-    let rig = Rig::impatient().await;
+    let harness = Harness::impatient().await;
     let too_many: String = (0..1001).map(|n| format!(r#"{{"id":"U{n}"}},"#)).collect();
     let first = r#"{"results":[{"id":"A"}],"next_page_token":"again"}"#;
     for bodies in [
@@ -291,58 +302,60 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
         vec![format!(r#"{{"results":[],"next_page_token":"{}"}}"#, "x".repeat(10_000))],
     ] {
         for body in &bodies {
-            rig.simulator.inject(Operation::List, Fault::reply(200, body));
+            harness.simulator.inject(Operation::List, Fault::reply(200, body));
         }
-        let error = action_error(rig.connector.list_users(ALL).await);
+        let error = action_error(harness.connector.list_users(ALL).await);
         assert!(matches!(error, Error::InvalidResponse(_)), "{bodies:?}: {error:?}");
     }
     // A filter that is not obeyed would pass for an answer.
-    rig.simulator.inject(Operation::List, Fault::reply(200, r#"{"results":[{"id":"A","state":"ACTIVE"}]}"#));
+    harness.simulator.inject(Operation::List, Fault::reply(200, r#"{"results":[{"id":"A","state":"ACTIVE"}]}"#));
     let suspended =
         ListQuery { state: Some(onepassword_users_host::types::StateFilter::Suspended), limit: None, page_token: None };
-    let error = action_error(rig.connector.list_users(suspended).await);
+    let error = action_error(harness.connector.list_users(suspended).await);
     assert!(matches!(error, Error::InvalidResponse(_)), "{error:?}");
     // These are what they seem to be.
     for (body, count) in [("{}", 0), (r#"{"results":[]}"#, 0), (r#"{"results":[{"id":"A"},{"id":"A"},{"id":"B"}]}"#, 2)]
     {
-        rig.simulator.inject(Operation::List, Fault::reply(200, body));
-        assert_eq!(rig.connector.list_users(ALL).await.unwrap().users.len(), count, "{body}");
+        harness.simulator.inject(Operation::List, Fault::reply(200, body));
+        assert_eq!(harness.connector.list_users(ALL).await.unwrap().users.len(), count, "{body}");
     }
 }
 
 #[tokio::test]
 async fn other_for_refusals_that_are_not_known() {
-    let rig = Rig::impatient().await;
+    let harness = Harness::impatient().await;
     for (status, code) in [(400, 3), (405, 12), (501, 12), (418, 2)] {
-        rig.simulator.inject(Operation::List, gateway(status, code));
-        let Error::Other(error) = action_error(rig.connector.list_users(ALL).await) else { panic!("{status}") };
+        harness.simulator.inject(Operation::List, gateway(status, code));
+        let Error::Other(error) = action_error(harness.connector.list_users(ALL).await) else { panic!("{status}") };
         assert_eq!(error.reply.unwrap().status, status);
     }
     let query = ListQuery { state: None, limit: Some(1), page_token: Some("altered".into()) };
-    let Error::Other(error) = action_error(rig.connector.list_users(query).await) else { panic!() };
+    let Error::Other(error) = action_error(harness.connector.list_users(query).await) else { panic!() };
     assert!(error.message.contains("page_token"), "{}", error.message);
 }
 
 #[tokio::test]
 async fn the_connector_is_as_good_as_new_after_every_error() {
-    let rig = Rig::impatient().await;
-    let wendy = rig.id(WENDY);
+    let harness = Harness::impatient().await;
+    let wendy = harness.id(WENDY);
     for fault in [Fault::Close, Fault::Lose, gateway(500, 13), Fault::reply(200, "garbage"), gateway(403, 7)] {
-        rig.simulator.inject(Operation::Get, fault);
-        action_error(rig.connector.get_user(id(&wendy)).await);
-        assert_eq!(rig.connector.get_user(id(&wendy)).await.unwrap().state, UserState::Active);
+        harness.simulator.inject(Operation::Get, fault);
+        action_error(harness.connector.get_user(id(&wendy)).await);
+        assert_eq!(harness.connector.get_user(id(&wendy)).await.unwrap().state, UserState::Active);
     }
-    let tokens = rig.requests().iter().filter(|request| request.ends_with("/token")).count();
+    let tokens = harness.requests().iter().filter(|request| request.ends_with("/token")).count();
     assert_eq!(tokens, 1, "and still has its token");
 }
 
 #[tokio::test]
 async fn a_call_that_takes_too_long_is_ended_and_harms_no_other() {
     let simulator = Simulator::start(Default::default()).await.unwrap();
-    let values = crate::rig::values(&simulator);
-    let options =
-        onepassword_users_host::Options { deadline: Duration::from_millis(300), ..crate::rig::options(&values) };
-    let connector = crate::rig::HOST.connector(options).unwrap();
+    let values = onepassword_users_test_kit::harness::values(&simulator);
+    let options = onepassword_users_host::Options {
+        deadline: Duration::from_millis(300),
+        ..onepassword_users_test_kit::harness::options(&values)
+    };
+    let connector = onepassword_users_test_kit::harness::HOST.connector(options).unwrap();
     simulator.inject(Operation::Token, Fault::Delay(Duration::from_secs(30)));
     let began = Instant::now();
     let error = connector.list_users(ALL).await.unwrap_err();

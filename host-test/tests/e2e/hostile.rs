@@ -2,36 +2,15 @@
 //! back, and how many requests may be sent. Nothing may trap, hang, or pass for a success.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use onepassword_users_host::types::ChangeOptions;
 use onepassword_users_host::{Error, Options};
+use onepassword_users_test_kit::harness::{ALL, HOST, Values, action_error, id, options};
+use onepassword_users_test_kit::hostile::{Answer, At, Script, TOKEN, USER, http, ok, raw, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-
-use crate::rig::{ALL, HOST, Values, id, options};
-
-/// What a server does after it has read a request.
-enum Answer {
-    /// Sends these bytes and closes the connection.
-    Bytes(Vec<u8>),
-    /// Sends these bytes and then nothing, without closing.
-    Silence(Vec<u8>),
-    /// Sends the first at once, and the second byte by byte, with pauses.
-    Drip(Vec<u8>, Vec<u8>, Duration),
-    /// Sends the first, and then the second for ever.
-    Endless(Vec<u8>, Vec<u8>),
-    /// Resets the connection.
-    Reset,
-}
-
-/// Whose request is answered by the script; the other kind is answered as it should be.
-#[derive(Clone, Copy, PartialEq)]
-enum At {
-    Token,
-    Call,
-}
+use tokio::net::TcpListener;
 
 #[derive(Clone, Copy)]
 enum Action {
@@ -40,9 +19,6 @@ enum Action {
     /// Without a look first.
     Suspend,
 }
-
-/// Given the number of the request of this kind (from 0) and its head.
-type Script = Box<dyn Fn(usize, &str) -> Answer + Send + Sync>;
 
 struct Row {
     name: &'static str,
@@ -56,20 +32,6 @@ struct Row {
 }
 
 const ATTEMPTS: usize = 2;
-const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
-const USER: &str = r#"{"id":"A","email":"a@example.com","display_name":"A","state":"ACTIVE"}"#;
-
-fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
-}
-
-fn ok(body: &str) -> Vec<u8> {
-    http("200 OK", "", body)
-}
-
-fn raw(text: &str) -> Vec<u8> {
-    text.as_bytes().to_vec()
-}
 
 /// A row about a call that always gets the same bytes, after which the connection is closed.
 fn get(name: &'static str, bytes: Vec<u8>, expected: &'static str, calls: usize) -> Row {
@@ -458,71 +420,12 @@ fn rows() -> Vec<Row> {
     rows
 }
 
-/// Serves a row, and counts the requests.
-async fn serve(row: Arc<Row>, count: Arc<AtomicUsize>) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let base_url = format!("http://{}", listener.local_addr().unwrap());
-    let of_kind = Arc::new(AtomicUsize::new(0));
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            let (row, count, of_kind) = (row.clone(), count.clone(), of_kind.clone());
-            // A client that turns away is no fault of the server's.
-            tokio::spawn(async move { answer(stream, &row, &count, &of_kind).await.ok() });
-        }
-    });
-    base_url
-}
-
-async fn answer(mut stream: TcpStream, row: &Row, count: &AtomicUsize, of_kind: &AtomicUsize) -> std::io::Result<()> {
-    loop {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            head.push(stream.read_u8().await?);
-        }
-        let head = String::from_utf8_lossy(&head).into_owned();
-        let length =
-            head.lines().find_map(|line| line.strip_prefix("content-length: ")).map_or(0, |n| n.parse().unwrap());
-        stream.read_exact(&mut vec![0; length]).await?;
-        count.fetch_add(1, Ordering::Relaxed);
-        let is_token = head.lines().next().unwrap_or_default().contains("/token ");
-        if is_token != (row.at == At::Token) {
-            stream.write_all(&ok(if is_token { TOKEN } else { USER })).await?;
-            continue;
-        }
-        match (row.script)(of_kind.fetch_add(1, Ordering::Relaxed), &head) {
-            Answer::Bytes(bytes) => {
-                stream.write_all(&bytes).await?;
-                return stream.shutdown().await;
-            }
-            Answer::Silence(bytes) => {
-                stream.write_all(&bytes).await?;
-                std::future::pending::<()>().await;
-            }
-            Answer::Drip(head, bytes, pause) => {
-                stream.write_all(&head).await?;
-                for byte in bytes {
-                    stream.write_all(&[byte]).await?;
-                    tokio::time::sleep(pause).await;
-                }
-            }
-            Answer::Endless(first, then) => {
-                stream.write_all(&first).await?;
-                loop {
-                    stream.write_all(&then).await?;
-                }
-            }
-            Answer::Reset => return stream.set_zero_linger(),
-        }
-    }
-}
-
 /// Runs a row and says what is wrong with the outcome.
 async fn run(row: Row) -> Result<(), String> {
-    let row = Arc::new(row);
-    let count = Arc::new(AtomicUsize::new(0));
+    let (base_url, count) = serve(row.at, row.script).await;
     let values = Values::default();
     for (name, value) in [
-        ("base-url", serve(row.clone(), count.clone()).await.as_str()),
+        ("base-url", base_url.as_str()),
         ("account-id", "ABCDEFGHIJKLMNOPQRSTUVWXYZ"),
         ("client-id", "canary-client"),
         ("client-secret", "canary-secret"),
@@ -607,6 +510,6 @@ async fn an_answer_that_comes_before_the_request_was_read_is_judged() {
         }
     });
     let connector = HOST.connector(options(&values)).unwrap();
-    let error = crate::rig::action_error(connector.get_user(id("A")).await);
+    let error = action_error(connector.get_user(id("A")).await);
     assert_eq!(error.code(), "unauthenticated", "{error:?}");
 }

@@ -4,9 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use onepassword_users_host::simulator::Simulator;
 use onepassword_users_host::types::Error;
 use onepassword_users_host::{Error as HostError, Network, Options, Proxy};
+use onepassword_users_simulator::Simulator;
+use onepassword_users_test_kit::harness::{HOST, Values, action_error, email, options, values};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -14,8 +15,6 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
-
-use crate::rig::{HOST, Values, action_error, email, options, values};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 

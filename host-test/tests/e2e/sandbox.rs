@@ -1,8 +1,5 @@
 //! Hostile guests: components that do what a guest must not do, and the host that stops them.
 
-#[path = "../../build/guest.rs"]
-mod guest;
-
 use std::path::Path;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,10 +8,9 @@ use std::time::{Duration, Instant};
 
 use onepassword_users_host::types::Error as Action;
 use onepassword_users_host::{Connector, Error, Host, Limits, Network, Options};
+use onepassword_users_test_kit::harness::{ALL, HOST, Harness, Values, action_error, email, options, values};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-
-use crate::rig::{ALL, HOST, Rig, Values, action_error, email, options, values};
 
 const MEMORY: usize = 32 * 1024 * 1024;
 
@@ -22,7 +18,7 @@ const MEMORY: usize = 32 * 1024 * 1024;
 static HOSTILE: LazyLock<Host> = LazyLock::new(|| {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
-    let component = guest::build(workspace, "hostile-guest", &target_dir).unwrap();
+    let component = onepassword_users_guest_build::build(workspace, "hostile-guest", &target_dir).unwrap();
     Host::new(&std::fs::read(component).unwrap(), Limits { memory: MEMORY, ..Limits::default() }).unwrap()
 });
 
@@ -100,10 +96,10 @@ async fn an_endless_loop_is_ended_by_the_deadline() {
 #[tokio::test]
 async fn an_endless_loop_does_not_keep_others_waiting() {
     // One thread for both: the guest that spins has to give way.
-    let (hostile, rig) = (Hostile::with_deadline(Duration::from_secs(6)), Rig::new().await);
+    let (hostile, harness) = (Hostile::with_deadline(Duration::from_secs(6)), Harness::new().await);
     let honest = async {
         let began = Instant::now();
-        rig.connector.get_user(email("wendy.appleseed@example.com")).await.unwrap();
+        harness.connector.get_user(email("wendy.appleseed@example.com")).await.unwrap();
         began.elapsed()
     };
     let (spun, honest) = tokio::join!(hostile.act("spin"), honest);
@@ -112,10 +108,10 @@ async fn an_endless_loop_does_not_keep_others_waiting() {
 
 #[tokio::test]
 async fn a_guest_that_waits_for_a_slow_service_is_not_ended() {
-    use onepassword_users_host::simulator::{Fault, Operation};
-    let rig = Rig::new().await;
-    rig.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(2)));
-    rig.connector.list_users(ALL).await.unwrap();
+    use onepassword_users_simulator::{Fault, Operation};
+    let harness = Harness::new().await;
+    harness.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(2)));
+    harness.connector.list_users(ALL).await.unwrap();
 }
 
 #[tokio::test]
@@ -163,7 +159,7 @@ async fn only_the_configured_host_is_reached() {
 
 #[tokio::test]
 async fn private_addresses_are_not_reached_unless_allowed() {
-    let simulator = onepassword_users_host::simulator::Simulator::start(Default::default()).await.unwrap();
+    let simulator = onepassword_users_simulator::Simulator::start(Default::default()).await.unwrap();
     let values = values(&simulator);
     values.set("timeout", "8");
     values.set("max-attempts", "1");

@@ -7,10 +7,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use onepassword_users_host::simulator::{Fault, Operation};
 use onepassword_users_host::types::ListQuery;
-
-use crate::rig::{ALL, NORMAL, Rig, email, id};
+use onepassword_users_simulator::{Fault, Operation};
+use onepassword_users_test_kit::harness::{ALL, Harness, NORMAL, email, id};
 
 /// Everything that was logged, by `tracing` on a thread that asks for it and by `log` anywhere.
 #[derive(Clone, Default)]
@@ -52,41 +51,42 @@ async fn no_secret_comes_out_anywhere() {
         .finish();
     let _default = tracing::subscriber::set_default(subscriber);
 
-    let rig = Rig::impatient().await;
-    let wendy = rig.id("wendy.appleseed@example.com");
-    let mut shown = format!("{:?} {:?}", rig.connector, *crate::rig::HOST);
-    let mut secrets = vec![rig.simulator.client_secret().to_owned(), rig.simulator.client_id().to_owned()];
-    let pair = format!("{}:{}", rig.simulator.client_id(), rig.simulator.client_secret());
+    let harness = Harness::impatient().await;
+    let wendy = harness.id("wendy.appleseed@example.com");
+    let mut shown = format!("{:?} {:?}", harness.connector, *onepassword_users_test_kit::harness::HOST);
+    let mut secrets = vec![harness.simulator.client_secret().to_owned(), harness.simulator.client_id().to_owned()];
+    let pair = format!("{}:{}", harness.simulator.client_id(), harness.simulator.client_secret());
     secrets.push(STANDARD.encode(&pair));
     secrets.push(URL_SAFE_NO_PAD.encode(&pair));
     secrets.push(percent_encoding::utf8_percent_encode(&pair, percent_encoding::NON_ALPHANUMERIC).to_string());
 
     // A service that repeats what it was sent, with every kind of outcome around it.
     let echo = |secret: &str| format!(r#"{{"code":3,"message":"you sent {secret}","details":[]}}"#);
-    rig.simulator.inject(Operation::Token, Fault::reply(400, &echo(&secrets[2])));
-    rig.simulator.inject(Operation::Token, Fault::reply(401, &echo(&pair)));
-    rig.simulator.inject(Operation::Token, Fault::reply(503, &echo(&pair)));
-    rig.simulator.inject(Operation::Token, Fault::Close);
-    rig.simulator.inject(Operation::Token, Fault::reply(200, &echo(&pair)));
+    harness.simulator.inject(Operation::Token, Fault::reply(400, &echo(&secrets[2])));
+    harness.simulator.inject(Operation::Token, Fault::reply(401, &echo(&pair)));
+    harness.simulator.inject(Operation::Token, Fault::reply(503, &echo(&pair)));
+    harness.simulator.inject(Operation::Token, Fault::Close);
+    harness.simulator.inject(Operation::Token, Fault::reply(200, &echo(&pair)));
     for _ in 0..5 {
-        write!(shown, "{:?}", rig.connector.list_users(ALL).await).unwrap();
+        write!(shown, "{:?}", harness.connector.list_users(ALL).await).unwrap();
     }
-    write!(shown, "{:?}", rig.connector.list_users(ALL).await).unwrap();
-    write!(shown, "{:?}", rig.connector.suspend_user(id(&wendy), NORMAL()).await).unwrap();
-    write!(shown, "{:?}", rig.connector.reactivate_user(email("wendy.appleseed@example.com"), NORMAL()).await).unwrap();
+    write!(shown, "{:?}", harness.connector.list_users(ALL).await).unwrap();
+    write!(shown, "{:?}", harness.connector.suspend_user(id(&wendy), NORMAL()).await).unwrap();
+    write!(shown, "{:?}", harness.connector.reactivate_user(email("wendy.appleseed@example.com"), NORMAL()).await)
+        .unwrap();
     let page = ListQuery { state: None, limit: Some(1), page_token: Some("altered".into()) };
-    write!(shown, "{:?}", rig.connector.list_users(page).await).unwrap();
-    let sent = rig.simulator.take_records();
-    let bearer = |record: &onepassword_users_host::simulator::Record| {
+    write!(shown, "{:?}", harness.connector.list_users(page).await).unwrap();
+    let sent = harness.simulator.take_records();
+    let bearer = |record: &onepassword_users_simulator::Record| {
         let (_, value) = record.headers.iter().find(|(name, _)| name == "authorization")?;
         value.strip_prefix("Bearer ").map(str::to_owned)
     };
     let token = sent.iter().find_map(bearer).unwrap();
-    rig.simulator.inject(Operation::Get, Fault::reply(400, &echo(&token)));
-    rig.simulator.inject(Operation::Get, Fault::reply(200, &format!(r#"{{"{token}":1}}"#)));
-    rig.simulator.inject(Operation::Get, Fault::reply(500, &token));
+    harness.simulator.inject(Operation::Get, Fault::reply(400, &echo(&token)));
+    harness.simulator.inject(Operation::Get, Fault::reply(200, &format!(r#"{{"{token}":1}}"#)));
+    harness.simulator.inject(Operation::Get, Fault::reply(500, &token));
     for _ in 0..3 {
-        write!(shown, "{:?}", rig.connector.get_user(id(&wendy)).await).unwrap();
+        write!(shown, "{:?}", harness.connector.get_user(id(&wendy)).await).unwrap();
     }
     secrets.push(token);
 

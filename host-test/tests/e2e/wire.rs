@@ -1,8 +1,7 @@
 //! Exactly what goes over the wire, for every kind of request. Headers marked with a + are the host's.
 
 use onepassword_users_host::types::{ChangeOptions, ListQuery, StateFilter};
-
-use crate::rig::{API_VERSIONS, NORMAL, Rig, id};
+use onepassword_users_test_kit::harness::{API_VERSIONS, Harness, NORMAL, id};
 
 /// The headers that the component sets.
 const OURS: [&str; 5] = ["accept", "authorization", "content-length", "content-type", "user-agent"];
@@ -10,21 +9,21 @@ const OURS: [&str; 5] = ["accept", "authorization", "content-length", "content-t
 #[tokio::test]
 async fn every_kind_of_request() {
     for version in API_VERSIONS {
-        let rig = Rig::new().await;
-        rig.values.set("api-version", version);
-        rig.values.set("user-agent", "ExamplePlatform/2.1 (tests)");
-        let wendy = rig.id("wendy.appleseed@example.com");
+        let harness = Harness::new().await;
+        harness.values.set("api-version", version);
+        harness.values.set("user-agent", "ExamplePlatform/2.1 (tests)");
+        let wendy = harness.id("wendy.appleseed@example.com");
         let query = |state, limit, page_token| ListQuery { state, limit, page_token };
-        rig.connector.list_users(query(None, None, None)).await.unwrap();
-        let list = rig.connector.list_users(query(Some(StateFilter::Active), Some(3), None)).await.unwrap();
-        rig.connector.list_users(query(Some(StateFilter::Active), Some(2), list.next_page_token)).await.unwrap();
-        rig.connector.list_users(query(Some(StateFilter::Suspended), Some(1), None)).await.unwrap();
-        rig.connector.get_user(id(&wendy)).await.unwrap();
-        rig.connector.suspend_user(id(&wendy), ChangeOptions::WITHOUT_LOOKUP).await.unwrap();
-        rig.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
+        harness.connector.list_users(query(None, None, None)).await.unwrap();
+        let list = harness.connector.list_users(query(Some(StateFilter::Active), Some(3), None)).await.unwrap();
+        harness.connector.list_users(query(Some(StateFilter::Active), Some(2), list.next_page_token)).await.unwrap();
+        harness.connector.list_users(query(Some(StateFilter::Suspended), Some(1), None)).await.unwrap();
+        harness.connector.get_user(id(&wendy)).await.unwrap();
+        harness.connector.suspend_user(id(&wendy), ChangeOptions::WITHOUT_LOOKUP).await.unwrap();
+        harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
 
         let mut text = String::new();
-        for record in rig.simulator.take_records() {
+        for record in harness.simulator.take_records() {
             assert_eq!((record.status, &record.reason), (200, &None));
             text += &format!("{} {}\n", record.method, record.target);
             for (name, value) in &record.headers {
@@ -34,7 +33,7 @@ async fn every_kind_of_request() {
             text += &format!("  [{}]\n", record.body);
         }
         insta::with_settings!({ filters => [
-            (rig.simulator.account_id(), "<account>"),
+            (harness.simulator.account_id(), "<account>"),
             (wendy.as_str(), "<user>"),
             (r"Basic [A-Za-z0-9+/=]+", "Basic <client-id:client-secret>"),
             (r"Bearer sim_[A-Z0-9]+", "Bearer <token>"),

@@ -9,8 +9,7 @@
 extern crate alloc;
 
 #[cfg(target_family = "wasm")]
-#[path = "../../../../src/runtime.rs"]
-mod runtime;
+use onepassword_users_guest_runtime as _;
 
 #[cfg(target_family = "wasm")]
 mod guest {

@@ -1,0 +1,266 @@
+//! The commands.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Parser;
+use indicatif::{ProgressBar, ProgressStyle};
+use onepassword_users_host::Connector;
+use onepassword_users_host::types::{ListQuery, StateFilter, UserState};
+use onepassword_users_simulator::{Config, Simulator};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::args::{self, Cli, Command, Global, user_ref};
+use crate::demo;
+use crate::failure::{Failure, exit_code};
+use crate::output::{self, Outcome, Output};
+use crate::target::{Kind, Target, host};
+
+/// Runs the command line.
+pub(crate) fn run() -> ExitCode {
+    if let Err(problem) = args::refuse_secrets(std::env::args_os()) {
+        say!("error: {problem}");
+        return ExitCode::from(2);
+    }
+    let cli = Cli::parse();
+    log(cli.global.verbose);
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            say!("error: the runtime cannot be started: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(command(&cli)) {
+        Ok(code) => code,
+        Err(Failure { message, code }) => {
+            say!("error: {message}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// Logs this project's own events only: what other crates might print of a request is not ours to vouch for.
+fn log(verbose: u8) {
+    let level = match verbose {
+        0 => tracing::Level::WARN,
+        1 => tracing::Level::INFO,
+        _ => tracing::Level::DEBUG,
+    };
+    let ours = tracing_subscriber::filter::Targets::new()
+        .with_targets([("onepassword_users_host", level), ("onepassword_users_simulator", level)]);
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(io::stderr)
+        .with_target(false)
+        .without_time()
+        .log_internal_errors(false);
+    tracing_subscriber::registry().with(ours).with(lines.with_ansi(io::stderr().is_terminal())).init();
+}
+
+async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
+    let global = &cli.global;
+    if global.insecure {
+        say!("warning: TLS certificates are not verified; whoever is on the way can read the credentials.");
+    }
+    match &cli.command {
+        Command::ListUsers { state, limit, page_token } => {
+            let query =
+                ListQuery { state: state.map(StateFilter::from), limit: *limit, page_token: page_token.clone() };
+            let session = Session::start(global, Kind::Reads).await?;
+            session.list_users(query).await?;
+        }
+        Command::GetUser { user } => {
+            let session = Session::start(global, Kind::Reads).await?;
+            session.output.user(&session.connector.get_user(user_ref(user)).await?)?;
+        }
+        Command::SuspendUser { change, yes } => {
+            let session = Session::start(global, Kind::Changes).await?;
+            if !yes && !change.dry_run && !confirmed(&change.users)? {
+                return Err(Failure { message: "not confirmed; nothing was changed".into(), code: 12 });
+            }
+            return session.change(change, Verb::Suspend).await;
+        }
+        Command::ReactivateUser { change } => {
+            let session = Session::start(global, Kind::Changes).await?;
+            return session.change(change, Verb::Reactivate).await;
+        }
+        Command::Test => Session::start(global, Kind::Reads).await?.test().await?,
+        Command::Simulate { users, seed, port } => {
+            simulate(Config { users: *users, seed: *seed, port: *port, ..Config::default() }).await?;
+        }
+        Command::Demo => demo::run(global).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[derive(Clone, Copy)]
+enum Verb {
+    Suspend,
+    Reactivate,
+}
+
+/// A connector to the chosen target, and where its results go.
+struct Session {
+    connector: Connector,
+    output: Output,
+    /// Stops when it is dropped.
+    _simulator: Option<Simulator>,
+}
+
+impl Session {
+    async fn start(global: &Global, kind: Kind) -> Result<Self, Failure> {
+        let Target { options, simulator } = Target::choose(global, kind).await?;
+        if simulator.is_some() {
+            let why = if global.simulated { "as asked" } else { "since no account is set" };
+            say!("note: this is a simulated account, {why}.");
+        }
+        let connector = host(global)?.connector(options)?;
+        let output = Output::new(global.output, simulator.is_some());
+        Ok(Self { connector, output, _simulator: simulator })
+    }
+
+    async fn list_users(&self, query: ListQuery) -> Result<(), Failure> {
+        let (users, next_page_token) = if query.limit.is_some() {
+            let list = self.connector.list_users(query).await?;
+            (list.users, list.next_page_token)
+        } else {
+            // Hides itself where standard error is no terminal.
+            let style = ProgressStyle::with_template("{spinner} {human_pos} users")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let progress = ProgressBar::new_spinner().with_style(style);
+            progress.enable_steady_tick(Duration::from_millis(100));
+            let users = self
+                .connector
+                .list_all_users(query.state, query.page_token, |count| progress.set_position(count as u64))
+                .await;
+            progress.finish_and_clear();
+            (users?, None)
+        };
+        self.output.users(&users, next_page_token.as_deref())?;
+        if self.output.format != args::Format::Json {
+            let count = |state: UserState| users.iter().filter(|user| user.state == state).count();
+            let (active, suspended) = (count(UserState::Active), count(UserState::Suspended));
+            let other = match users.len() - active - suspended {
+                0 => String::new(),
+                other => format!(", {other} other"),
+            };
+            say!("{} users: {active} active, {suspended} suspended{other}", users.len());
+            if let Some(token) = next_page_token {
+                say!("There are more: add --page-token {token}");
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes one user after another. The failure of one does not keep the next one waiting; an interruption does, and
+    /// then what was done is told before the end.
+    async fn change(&self, change: &args::Change, verb: Verb) -> Result<ExitCode, Failure> {
+        let interrupted = interruption();
+        let mut outcomes = Vec::new();
+        let mut left = change.users.iter();
+        while !interrupted.load(Ordering::Relaxed)
+            && let Some(input) = left.next()
+        {
+            let user = user_ref(input);
+            let result = match verb {
+                Verb::Suspend => self.connector.suspend_user(user, change.options()).await,
+                Verb::Reactivate => self.connector.reactivate_user(user, change.options()).await,
+            };
+            outcomes.push(Outcome { input: input.clone(), result });
+        }
+        let printed = self.output.changes(&outcomes);
+        for Outcome { input, result } in &outcomes {
+            match result {
+                Err(error) => {
+                    say!("error: {input}: {error}");
+                }
+                // The only place left to tell what was done.
+                Ok(done) if printed.is_err() => {
+                    say!("{input}: {}", output::change_code(done.change));
+                }
+                Ok(_) => {}
+            }
+        }
+        printed?;
+        let left: Vec<&str> = left.map(String::as_str).collect();
+        if !left.is_empty() {
+            return Err(Failure { message: format!("interrupted; not touched: {}", left.join(", ")), code: 130 });
+        }
+        let mut codes: Vec<u8> =
+            outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()).map(exit_code).collect();
+        codes.dedup();
+        Ok(ExitCode::from(match codes.as_slice() {
+            [] => 0,
+            [code] => *code,
+            _ => 1,
+        }))
+    }
+
+    async fn test(&self) -> Result<(), Failure> {
+        let list = self.connector.list_users(ListQuery { state: None, limit: Some(1), page_token: None }).await?;
+        let users = if list.users.is_empty() { "the account has none" } else { "can be listed" };
+        self.output.tested(&[
+            ("settings", "complete".into()),
+            ("credentials", "accepted".into()),
+            ("users", users.into()),
+            ("not tested", "the permissions to get, suspend and reactivate users".into()),
+        ])
+    }
+}
+
+/// Asks on a terminal; elsewhere nobody could answer, and a script means what it says.
+fn confirmed(users: &[String]) -> Result<bool, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(true);
+    }
+    if !io::stderr().is_terminal() {
+        let message = "cannot ask for confirmation, for standard error is no terminal; add --yes to go on without";
+        return Err(Failure { message: message.into(), code: 12 });
+    }
+    let mut answer = String::new();
+    let asked = write!(io::stderr(), "Suspend {}? [y/N] ", users.join(", "));
+    let read = asked.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.map_err(|error| Failure::other(format!("the answer cannot be read: {error}")))?;
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}
+
+/// Turns true at the first Ctrl+C; the second ends the process at once.
+fn interruption() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let set = flag.clone();
+    tokio::spawn(async move {
+        while tokio::signal::ctrl_c().await.is_ok() {
+            if set.swap(true, Ordering::Relaxed) {
+                std::process::exit(130);
+            }
+            say!("interrupted: the user under way is finished first; Ctrl+C again ends at once");
+        }
+    });
+    flag
+}
+
+async fn simulate(config: Config) -> Result<(), Failure> {
+    let (users, seed) = (config.users, config.seed);
+    let simulator = Simulator::start(config)
+        .await
+        .map_err(|error| Failure::other(format!("the simulated service cannot be started: {error}")))?;
+    output::print(&format!(
+        "# A simulated 1Password Users API: {users} users, seed {seed}. Point a client at it:\n\
+         export ONEPASSWORD_BASE_URL={}\n\
+         export ONEPASSWORD_ACCOUNT_ID={}\n\
+         export ONEPASSWORD_CLIENT_ID={}\n\
+         export ONEPASSWORD_CLIENT_SECRET={}\n\
+         # Then, for one: cargo run -- get-user {}\n\
+         # Ctrl+C ends it; -v shows the requests.\n",
+        simulator.base_url(),
+        simulator.account_id(),
+        simulator.client_id(),
+        simulator.client_secret(),
+        simulator.example_email(),
+    ))?;
+    tokio::signal::ctrl_c().await.map_err(|error| Failure::other(format!("cannot wait for Ctrl+C: {error}")))
+}

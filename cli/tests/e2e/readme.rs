@@ -1,0 +1,46 @@
+//! The README's command lines print what it shows.
+
+use crate::command_line::command;
+
+#[test]
+fn the_readme_shows_real_output() {
+    let readme = include_str!("../../../README.md");
+    let mut shown = 0;
+    for block in readme.split("```console\n").skip(1).filter_map(|rest| rest.split("\n```").next()) {
+        let (command_line, expected) = block.split_once('\n').unwrap();
+        let Some(arguments) = command_line.strip_prefix("$ cargo run -- ") else { continue };
+        // The README shows a terminal's table.
+        let arguments: Vec<&str> = arguments.split(' ').chain(["--output", "table"]).collect();
+        let output = command(&arguments, &[]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let mut lines = text.lines().map(str::trim_end);
+        for line in expected.lines() {
+            if line == "…" {
+                assert!(lines.next().is_some(), "nothing was left out");
+                lines = "".lines().map(str::trim_end);
+            } else {
+                assert_eq!(lines.next(), Some(line), "{command_line}");
+            }
+        }
+        assert_eq!(lines.next(), None, "{command_line}");
+        shown += 1;
+    }
+    assert_eq!(shown, 2);
+}
+
+/// Every row of "What happens when…" names a test that is there.
+#[test]
+fn the_readme_names_real_tests() {
+    let readme = include_str!("../../../README.md");
+    let (_, table) = readme.split_once("## What happens when…").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let names: Vec<&str> = table.lines().filter_map(|line| line.strip_suffix("` |")?.rsplit('`').next()).collect();
+    assert!(names.len() > 15, "{names:?}");
+    let folders = ["tests/e2e", "../core/tests", "../host-test/tests/e2e"]
+        .map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let sources: String = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
+    for name in names {
+        assert!(sources.contains(&format!("fn {name}(")), "{name}");
+    }
+}

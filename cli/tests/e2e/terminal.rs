@@ -1,0 +1,71 @@
+//! The command line as a person at a terminal sees it: tables, and a question before anybody is suspended.
+
+#![cfg(unix)]
+
+use onepassword_users_simulator::{Config, Simulator};
+use rexpect::process::WaitStatus;
+use rexpect::session::{PtySession, spawn_command};
+
+use crate::command_line::command;
+
+const WENDY: &str = "wendy.appleseed@example.com";
+
+fn at_terminal(arguments: &[&str], environment: &[(&str, &str)]) -> PtySession {
+    spawn_command(command(arguments, environment), Some(30_000)).unwrap()
+}
+
+fn exit_code(session: &PtySession) -> i32 {
+    match session.process().wait().unwrap() {
+        WaitStatus::Exited(_, code) => code,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_terminal_gets_a_table() {
+    let mut session = at_terminal(&["list-users", "--limit", "3"], &[]);
+    let text = session.exp_eof().unwrap();
+    assert!(text.contains("E-MAIL") && text.contains("Wendy Appleseed") && !text.contains('{'), "{text}");
+    assert_eq!(exit_code(&session), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn suspending_asks_first() {
+    let simulator = Simulator::start(Config { users: 10, ..Config::default() }).await.unwrap();
+    let base_url = simulator.base_url();
+    let environment = [
+        ("ONEPASSWORD_BASE_URL", base_url.as_str()),
+        ("ONEPASSWORD_ACCOUNT_ID", simulator.account_id()),
+        ("ONEPASSWORD_CLIENT_ID", simulator.client_id()),
+        ("ONEPASSWORD_CLIENT_SECRET", simulator.client_secret()),
+    ];
+    let state = || simulator.account(|account| account.by_email(WENDY).unwrap().state.clone());
+
+    for answer in ["n", "", "maybe"] {
+        let mut session = at_terminal(&["suspend-user", WENDY], &environment);
+        session.exp_string("Suspend wendy.appleseed@example.com? [y/N]").unwrap();
+        session.send_line(answer).unwrap();
+        session.exp_string("nothing was changed").unwrap();
+        session.exp_eof().unwrap();
+        assert_eq!((exit_code(&session), state().as_str()), (12, "ACTIVE"), "{answer}");
+    }
+    assert!(simulator.take_records().is_empty());
+
+    let mut session = at_terminal(&["suspend-user", WENDY], &environment);
+    session.exp_string("[y/N]").unwrap();
+    session.send_line("y").unwrap();
+    session.exp_string("changed").unwrap();
+    session.exp_eof().unwrap();
+    assert_eq!((exit_code(&session), state().as_str()), (0, "SUSPENDED"));
+
+    // Reactivating, a dry run, and --yes do not ask.
+    for arguments in
+        [&["reactivate-user", WENDY][..], &["suspend-user", WENDY, "--dry-run"], &["suspend-user", WENDY, "--yes"]]
+    {
+        let mut session = at_terminal(arguments, &environment);
+        let text = session.exp_eof().unwrap();
+        assert!(!text.contains("[y/N]"), "{text}");
+        assert_eq!(exit_code(&session), 0);
+    }
+    assert_eq!(state(), "SUSPENDED");
+}

@@ -1,0 +1,61 @@
+//! Builds the component, so that `cargo run` and `cargo test` need no step before them.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use onepassword_users_guest_build::{TARGET, build};
+
+/// Everything that the component is built from, relative to the workspace.
+const INPUTS: [&str; 9] = [
+    "Cargo.lock",
+    "Cargo.toml",
+    "build.rs",
+    "core",
+    "crates/guest-build",
+    "crates/guest-runtime",
+    "crates/wasi-driver",
+    "src",
+    "wit",
+];
+
+fn main() {
+    let out_dir = PathBuf::from(env::var_os("OUT_DIR").unwrap_or_default());
+    let manifest_dir = PathBuf::from(env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default());
+    let workspace = manifest_dir.ancestors().nth(2).unwrap_or(&manifest_dir);
+
+    println!("cargo::rerun-if-changed=build.rs");
+    for input in INPUTS {
+        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    }
+    match install_target().and_then(|()| build(workspace, "onepassword-users", &out_dir.join("guest"))) {
+        Ok(component) => println!("cargo::rustc-env=ONEPASSWORD_USERS_COMPONENT={}", component.display()),
+        Err(problem) => {
+            // Each line needs the prefix, or cargo shows the first one alone.
+            problem.lines().for_each(|line| println!("cargo::error={line}"));
+            std::process::exit(1);
+        }
+    }
+}
+
+/// Has rustup add the target if the toolchain lacks it. `rustc` prints the folder of a target's libraries even if that
+/// folder does not exist, so the folder itself is checked.
+fn install_target() -> Result<(), String> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
+    let is_there = || {
+        let output = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output().ok()?;
+        Some(Path::new(String::from_utf8(output.stdout).ok()?.trim()).is_dir())
+    };
+    if is_there() == Some(true) {
+        return Ok(());
+    }
+    let mut rustup = Command::new("rustup");
+    rustup.args(["target", "add", TARGET]);
+    if let Some(toolchain) = env::var_os("RUSTUP_TOOLCHAIN") {
+        rustup.arg("--toolchain").arg(toolchain);
+    }
+    match rustup.output() {
+        Ok(output) if output.status.success() && is_there() == Some(true) => Ok(()),
+        _ => Err(format!("the target {TARGET} is not installed; please run: rustup target add {TARGET}")),
+    }
+}

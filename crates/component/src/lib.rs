@@ -1,0 +1,15 @@
+//! The built component, as bytes: for a host to load, and for tools that compose components.
+//!
+//! The build script of this crate builds the component from the workspace. It installs the target `wasm32-wasip2` by rustup
+//! if the toolchain lacks it.
+//!
+//! ```
+//! // A component, in the binary format of layer 1.
+//! assert!(onepassword_users_component::COMPONENT.starts_with(b"\0asm\x0d\0\x01\0"));
+//! ```
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+/// The component of this version.
+pub const COMPONENT: &[u8] = include_bytes!(env!("ONEPASSWORD_USERS_COMPONENT"));

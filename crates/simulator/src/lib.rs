@@ -1,0 +1,51 @@
+//! A faithful, strict 1Password Users API: for tests, and to try everything without an account.
+//!
+//! [`Service`] is a pure model. It answers requests as values and is handed the time, so that a test can answer millions of
+//! requests under virtual time; what it makes up (ids, tokens, secrets) follows from a seed. With the feature `server`, which
+//! is on by default, [`Simulator`] serves the model on loopback, records every request, and makes requests go wrong on demand.
+//!
+//! It is as strict as the service's documentation allows, so that a client which passes here has no habit that the real
+//! service might not forgive. Behaviour that the documentation leaves open is simulated in one way of several: the words of
+//! a refusal for an externally managed administrator, the status for a wrong method, the account id check before the
+//! permission check.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//! use onepassword_users_simulator::{Account, PERMISSIONS, Person, Request, Service};
+//!
+//! let mut account = Account::new("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
+//! account.insert(Person::new("WENDY", "wendy@example.com"));
+//! let mut service = Service::new(account, 1);
+//! let application = service.add_application(&PERMISSIONS);
+//!
+//! let token = service.issue_token(&application.client_id, Duration::ZERO);
+//! let bearer = format!("Bearer {token}");
+//! let mut get = |now| {
+//!     let request = Request {
+//!         method: "GET",
+//!         path: "/v1/accounts/ABCDEFGHIJKLMNOPQRSTUVWXYZ/users/WENDY",
+//!         query: None,
+//!         headers: &[("authorization", &bearer), ("user-agent", "Example/1.0")],
+//!         body: b"",
+//!     };
+//!     service.answer(&request, now)
+//! };
+//! assert!(get(Duration::from_secs(1)).body.contains("wendy@example.com"));
+//! assert_eq!(get(Duration::from_secs(900)).status, 401, "the token has expired");
+//! ```
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+mod account;
+mod names;
+#[cfg(feature = "server")]
+mod server;
+mod service;
+
+pub use account::{Account, Person, Role};
+#[cfg(feature = "server")]
+pub use server::{Config, Fault, Record, Simulator};
+pub use service::{Answer, Application, Operation, PERMISSIONS, Request, Service, TOKEN_LIFETIME};

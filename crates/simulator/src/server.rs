@@ -1,0 +1,333 @@
+//! The server: serves the model over HTTP on loopback, records every request, and makes requests go wrong on demand.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use crate::account::Account;
+use crate::service::{Application, Operation, PERMISSIONS, Request, Service, TOKEN_LIFETIME};
+
+/// How many requests are remembered: the latest.
+const MAX_RECORDS: usize = 10_000;
+
+/// What to simulate.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// How many users the account has.
+    pub users: usize,
+    /// What the account is generated from: the same seed makes the same account.
+    pub seed: u64,
+    /// How long a token lives; 900 s, as documented.
+    pub token_lifetime: Duration,
+    /// The most users on one page, whatever is asked for: the service may give smaller pages.
+    pub page_size: usize,
+    /// The port on 127.0.0.1; 0 for any that is free.
+    pub port: u16,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { users: 2500, seed: 1, token_lifetime: TOKEN_LIFETIME, page_size: 1000, port: 0 }
+    }
+}
+
+/// A running service. It stops when this is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    account_id: String,
+    application: Application,
+    shared: Arc<Shared>,
+    server: JoinHandle<()>,
+}
+
+/// A request that came in, and what was answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// The method.
+    pub method: String,
+    /// Path and query, as they came.
+    pub target: String,
+    /// Names in lower case, in the order in which they came.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: String,
+    /// The status of the answer; 0 if there was none.
+    pub status: u16,
+    /// Why the request was refused, if it was.
+    pub reason: Option<String>,
+}
+
+/// Something to go wrong, once.
+#[derive(Debug, Clone)]
+pub enum Fault {
+    /// The request is not looked at; this is the answer.
+    Reply {
+        /// The status.
+        status: u16,
+        /// Further headers.
+        headers: Vec<(String, String)>,
+        /// The body.
+        body: String,
+    },
+    /// The answer comes late.
+    Delay(Duration),
+    /// The request is not looked at, and the connection closed.
+    Close,
+    /// The request is carried out, and the connection closed without an answer.
+    Lose,
+}
+
+impl Fault {
+    /// An answer with a JSON body and no further headers.
+    #[must_use]
+    pub fn reply(status: u16, body: &str) -> Self {
+        Self::Reply { status, headers: Vec::new(), body: body.into() }
+    }
+}
+
+struct Shared {
+    /// The beginning of the model's time.
+    began: Instant,
+    service: Mutex<Service>,
+    records: Mutex<VecDeque<Record>>,
+    faults: Mutex<HashMap<Operation, VecDeque<Fault>>>,
+    connections: AtomicUsize,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+impl Simulator {
+    /// Generates the account and starts to listen. Needs a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The port is taken.
+    pub async fn start(config: Config) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
+        let address = listener.local_addr()?;
+        let account = Account::generate(config.users, config.seed);
+        let account_id = account.id().to_owned();
+        let mut service = Service::new(account, config.seed.wrapping_add(1));
+        service.set_token_lifetime(config.token_lifetime);
+        service.set_page_size(config.page_size);
+        let application = service.add_application(&PERMISSIONS);
+        let shared = Arc::new(Shared {
+            began: Instant::now(),
+            service: Mutex::new(service),
+            records: Mutex::default(),
+            faults: Mutex::default(),
+            connections: AtomicUsize::new(0),
+        });
+        let server = tokio::spawn(serve(listener, shared.clone()));
+        Ok(Self { address, account_id, application, shared, server })
+    }
+
+    /// Where it listens: `http://127.0.0.1:<port>`.
+    #[must_use]
+    pub fn base_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// The account's id.
+    #[must_use]
+    pub fn account_id(&self) -> &str {
+        &self.account_id
+    }
+
+    /// The client id of an application with all four permissions.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.application.client_id
+    }
+
+    /// That application's secret.
+    #[must_use]
+    pub fn client_secret(&self) -> &str {
+        &self.application.client_secret
+    }
+
+    /// The address of an active user who can be suspended.
+    #[must_use]
+    pub fn example_email(&self) -> String {
+        "wendy.appleseed@example.com".into()
+    }
+
+    /// Another application, with these permissions.
+    #[must_use]
+    pub fn add_application(&self, permissions: &[Operation]) -> Application {
+        lock(&self.shared.service).add_application(permissions)
+    }
+
+    /// A look at the account, or a change behind the service's back.
+    pub fn account<T>(&self, look: impl FnOnce(&mut Account) -> T) -> T {
+        look(lock(&self.shared.service).account_mut())
+    }
+
+    /// A token of the application with all permissions, as a platform that runs OAuth itself would obtain it.
+    #[must_use]
+    pub fn issue_token(&self) -> String {
+        lock(&self.shared.service).issue_token(&self.application.client_id, self.shared.now())
+    }
+
+    /// Takes all tokens back, as when an application is changed.
+    pub fn revoke_tokens(&self) {
+        lock(&self.shared.service).revoke_tokens();
+    }
+
+    /// Makes the next request of this kind go wrong. Faults of one kind form a queue.
+    pub fn inject(&self, operation: Operation, fault: Fault) {
+        lock(&self.shared.faults).entry(operation).or_default().push_back(fault);
+    }
+
+    /// The requests since the last call of this, oldest first: at most the latest 10,000.
+    pub fn take_records(&self) -> Vec<Record> {
+        lock(&self.shared.records).drain(..).collect()
+    }
+
+    /// How many connections were accepted.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// Nobody leaves this state half changed, so that a panic elsewhere does no harm to it.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    // Dropped together with this task, and with them all connections.
+    let mut connections = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    shared.connections.fetch_add(1, Ordering::Relaxed);
+                    connections.spawn(connection(stream, shared.clone()));
+                }
+                // Too many open files, for one, may pass.
+                Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, shared: Arc<Shared>) {
+    // An answer in one small packet must not wait for an acknowledgement.
+    let _ = stream.set_nodelay(true);
+    let service = hyper::service::service_fn(move |request| {
+        let shared = shared.clone();
+        async move { shared.handle(request).await }
+    });
+    // A client that breaks off has its own reasons.
+    let _ = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .serve_connection(TokioIo::new(stream), service)
+        .await;
+}
+
+/// What ends a connection without an answer.
+fn closed() -> io::Error {
+    io::Error::other("closed by a fault")
+}
+
+impl Shared {
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    async fn handle(&self, request: http::Request<Incoming>) -> io::Result<http::Response<Full<Bytes>>> {
+        let (parts, body) = request.into_parts();
+        // What is longer is cut, and refused for being a body, or no form.
+        let body = match Limited::new(body, 64 * 1024).collect().await {
+            Ok(body) => body.to_bytes(),
+            Err(_) => Bytes::from_static(b"(longer than 64 KiB)"),
+        };
+        let mut record = Record {
+            method: parts.method.to_string(),
+            target: parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+            headers: parts
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned()))
+                .collect(),
+            body: String::from_utf8_lossy(&body).into_owned(),
+            status: 0,
+            reason: None,
+        };
+        let path = parts.uri.path();
+        let fault = Operation::of_path(path).and_then(|operation| lock(&self.faults).get_mut(&operation)?.pop_front());
+        match &fault {
+            Some(Fault::Close) => {
+                self.remember(record);
+                return Err(closed());
+            }
+            Some(Fault::Reply { status, headers, body }) => {
+                record.status = *status;
+                self.remember(record);
+                let mut response = http::Response::builder().status(*status);
+                for (name, value) in headers {
+                    response = response.header(name, value);
+                }
+                return response.body(body.clone().into()).map_err(|_| closed());
+            }
+            Some(Fault::Delay(delay)) => tokio::time::sleep(*delay).await,
+            Some(Fault::Lose) | None => {}
+        }
+        let headers: Vec<(&str, &str)> = parts
+            .headers
+            .iter()
+            // A value that is not text is as good as empty.
+            .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
+            .collect();
+        let (method, query) = (parts.method.as_str(), parts.uri.query());
+        let answer = {
+            let mut service = lock(&self.service);
+            service.answer(&Request { method, path, query, headers: &headers, body: &body }, self.now())
+        };
+        if matches!(fault, Some(Fault::Lose)) {
+            self.remember(record);
+            return Err(closed());
+        }
+        record.status = answer.status;
+        record.reason = answer.reason;
+        tracing::info!(status = record.status, reason = record.reason, "{} {}", record.method, record.target);
+        self.remember(record);
+        let mut response = http::Response::builder().status(answer.status).header("content-type", "application/json");
+        if answer.status == 401 {
+            response = response.header("www-authenticate", "Basic, Bearer");
+        }
+        response.body(answer.body.into()).map_err(|_| closed())
+    }
+
+    fn remember(&self, record: Record) {
+        let mut records = lock(&self.records);
+        if records.len() == MAX_RECORDS {
+            records.pop_front();
+        }
+        records.push_back(record);
+    }
+}

@@ -1,0 +1,90 @@
+//! Instances: what each has, how many requests it serves, and when it ends. The numbers are Spin's defaults.
+
+use std::pin::Pin;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use wasmtime::component::GuestTaskId;
+use wasmtime::{Store, StoreContextMut};
+use wasmtime_wasi_http::handler::{HandlerState, ProxyPre, ShouldAccept, WorkerExpiration, WorkerState, WorkerStatus};
+use wasmtime_wasi_http::{WasiHttpView, handler};
+
+use crate::application::Application;
+use crate::state::State;
+
+/// How many requests an instance serves at once.
+const CONCURRENT: usize = 16;
+/// How many requests an instance serves in all.
+const REUSE: usize = 128;
+/// How long an instance is kept that has nothing to do.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// Starts the instances of an application.
+pub(crate) struct Instances(pub(crate) Application);
+
+impl HandlerState for Instances {
+    type StoreData = State;
+    type WorkerExpiration = Expiration;
+    type WorkerState = Worker;
+
+    async fn instantiate(&self) -> wasmtime::Result<handler::Instance<State, Expiration, Worker>> {
+        let Application { component, options, outbound, variables, counts, .. } = &self.0;
+        let state = State::new(outbound.clone(), variables.clone(), &options.log, options.memory, counts.clone());
+        let mut store = Store::new(component.engine(), state);
+        store.limiter(|state| &mut state.limit);
+        counts.instances.fetch_add(1, Ordering::Relaxed);
+        let proxy = ProxyPre::P3(component.clone()).instantiate_async(&mut store).await?;
+        Ok(handler::Instance { store, proxy, view: State::http, expiration: Expiration(None), state: Worker })
+    }
+}
+
+/// Ends an instance that has nothing to do any more.
+pub(crate) struct Expiration(Option<(Instant, Pin<Box<tokio::time::Sleep>>)>);
+
+impl WorkerExpiration for Expiration {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>, status: WorkerStatus, start: Instant) -> Poll<()> {
+        if status != WorkerStatus::Idle {
+            return Poll::Pending;
+        }
+        let timer = match self.0.take() {
+            Some((since, timer)) if since == start => timer,
+            _ => Box::pin(tokio::time::sleep_until((start + IDLE).into())),
+        };
+        let (_, timer) = self.0.insert((start, timer));
+        timer.as_mut().poll(context)
+    }
+}
+
+pub(crate) struct Worker;
+
+impl WorkerState for Worker {
+    type StoreData = State;
+    type RequestData = ();
+
+    fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
+        if total >= REUSE {
+            ShouldAccept::Never
+        } else if concurrent >= CONCURRENT {
+            ShouldAccept::No
+        } else {
+            ShouldAccept::Yes
+        }
+    }
+
+    fn on_request_start(
+        &self,
+        _: StoreContextMut<'_, State>,
+        (): (),
+        _: GuestTaskId,
+    ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
+        // Spin sets requests no time limit unless it is told to.
+        Box::pin(std::future::pending())
+    }
+
+    fn drop(&self, _: Store<State>, result: wasmtime::Result<()>) {
+        if let Err(error) = result {
+            tracing::error!(error = format!("{error:#}"), "an instance failed");
+        }
+    }
+}

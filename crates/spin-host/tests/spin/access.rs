@@ -1,0 +1,135 @@
+//! Nobody gets in without a key, and a reader's key changes nothing.
+
+use onepassword_users_spin_host::{Application, Failure, Options};
+use reqwest::Method;
+
+use crate::harness::{Answer, Harness, READER, RESPONDER, Setup, WENDY};
+
+const EVERYTHING: [(Method, &str); 8] = [
+    (Method::GET, "/v1/users"),
+    (Method::GET, "/v1/users/wendy.appleseed@example.com"),
+    (Method::POST, "/v1/users/wendy.appleseed@example.com:suspend"),
+    (Method::POST, "/v1/users/wendy.appleseed@example.com:reactivate"),
+    (Method::POST, "/v1/test"),
+    (Method::GET, "/openapi.json"),
+    (Method::GET, "/nothing"),
+    (Method::DELETE, "/v1/users"),
+];
+
+#[tokio::test]
+async fn without_a_key_nothing_is_told_not_even_what_there_is() {
+    let harness = Harness::new().await;
+    for (method, path) in EVERYTHING {
+        let request = || harness.request(method.clone(), path);
+        for request in [
+            request(),
+            request().header("authorization", ""),
+            request().header("authorization", READER),
+            request().basic_auth("soc", Some(READER)),
+            request().bearer_auth(&READER[1..]),
+            request().bearer_auth(format!("{RESPONDER}x")),
+            request().bearer_auth(format!("soc:{READER}")),
+            request().header("cookie", format!("Authorization={READER}")),
+            harness.request(method.clone(), &format!("{path}?access_token={RESPONDER}")),
+        ] {
+            let answer = Answer::of(request).await;
+            assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{method} {path}");
+            assert_eq!(answer.header("www-authenticate"), "Bearer");
+        }
+    }
+    assert_eq!(harness.requests(), (0, 0), "and nobody is asked");
+}
+
+#[tokio::test]
+async fn a_reader_may_read_and_a_responder_everything() {
+    let harness = Harness::new().await;
+    for (method, path) in &EVERYTHING[..6] {
+        let answer = |key| Answer::of(harness.request(method.clone(), path).bearer_auth(key));
+        assert_eq!(answer(RESPONDER).await.status, 200, "{method} {path}");
+        let reader = answer(READER).await;
+        if path.contains(':') {
+            assert_eq!((reader.status, reader.code()), (403, "forbidden"), "{path}");
+            assert_eq!(reader.header("www-authenticate"), "Bearer error=\"insufficient_scope\"");
+        } else {
+            assert_eq!(reader.status, 200, "{path}");
+        }
+    }
+    let dry = harness.request(Method::POST, &format!("/v1/users/{WENDY}:suspend")).bearer_auth(READER);
+    let dry = dry.header("content-type", "application/json").body(r#"{"dry_run":true}"#);
+    assert_eq!(Answer::of(dry).await.code(), "forbidden", "not even in a dry run");
+    let keys: Vec<_> = harness.log().into_iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect();
+    assert!(keys.iter().any(|key| key == "soc") && keys.iter().any(|key| key == "ir"));
+}
+
+#[tokio::test]
+async fn keys_are_rotated_by_having_two_for_a_while() {
+    let old = "old-key-canary-cccccccccccccccccccc";
+    let harness = Setup::new().await.set("responder_keys", &format!("{old}, {RESPONDER}\n")).serve().await;
+    for key in [old, RESPONDER] {
+        let path = format!("/v1/users/{WENDY}:suspend");
+        assert_eq!(Answer::of(harness.request(Method::POST, &path).bearer_auth(key)).await.status, 200);
+    }
+    let labels: Vec<_> = harness.log().into_iter().map(|line| line["key"].clone()).collect();
+    assert_eq!(labels, ["responder-1", "responder-2"]);
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_meant_close_the_service() {
+    for (readers, responders, problem) in [
+        ("", "", "neither reader_keys nor responder_keys has a key"),
+        ("short", RESPONDER, "reader_keys: entry 1 is a key of less than 32 characters"),
+        (READER, "ir:short", "responder_keys: entry 1 is a key of less than 32 characters"),
+        (RESPONDER, RESPONDER, "share a key"),
+    ] {
+        let harness = Setup::new().await.set("reader_keys", readers).set("responder_keys", responders).serve().await;
+        let routes = EVERYTHING.into_iter().chain([(Method::GET, "/healthz")]);
+        for (method, path) in routes {
+            let answer = Answer::of(harness.request(method.clone(), path).bearer_auth(RESPONDER)).await;
+            assert_eq!((answer.status, answer.code()), (503, "keys-not-usable"), "{method} {path}");
+            assert!(!answer.json.to_string().contains(problem), "outsiders are not told why");
+            let log = harness.log();
+            assert!(log[0]["problem"].as_str().unwrap().contains(problem), "{log:?}");
+            assert!(!log[0].to_string().contains("canary"));
+        }
+        assert_eq!(harness.requests(), (0, 0));
+    }
+}
+
+/// A vault that fails lets nobody in, and one that does not answer keeps nobody waiting for ever.
+#[tokio::test]
+async fn keys_that_cannot_be_read_close_the_service() {
+    for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
+        let mut setup = Setup::new().await;
+        setup.failing = [("responder_keys".to_owned(), failure)].into();
+        let harness = setup.serve().await;
+        let answer = harness.get("/v1/users").await;
+        assert_eq!((answer.status, answer.code(), &answer.json["retryable"]), (503, "keys-not-usable", &true.into()));
+        assert!(harness.log()[0]["problem"].as_str().unwrap().starts_with("the variable responder_keys: "));
+    }
+}
+
+/// One list may be empty: then nobody has what it would allow.
+#[tokio::test]
+async fn one_list_of_keys_is_enough() {
+    let harness = Setup::new().await.set("responder_keys", "").serve().await;
+    assert_eq!(harness.get("/v1/users?limit=1").await.status, 200);
+    assert_eq!(harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await.status, 401);
+}
+
+/// As with Spin, an application without its required variables does not start.
+#[tokio::test]
+async fn required_variables_must_be_set() {
+    for name in ["account_id", "client_id", "client_secret", "reader_keys", "responder_keys"] {
+        let mut setup = Setup::new().await;
+        setup.variables.remove(name);
+        let error = Application::load(&setup.manifest, &setup.variables, Options::default()).unwrap_err().to_string();
+        assert!(error.contains(name) && error.contains("required"), "{error}");
+    }
+    for (name, value) in
+        [("surprise", "1"), ("base_url", "api.1password.eu"), ("base_url", "https://api.1password.eu/v1")]
+    {
+        let setup = Setup::new().await.set(name, value);
+        let error = Application::load(&setup.manifest, &setup.variables, Options::default()).unwrap_err().to_string();
+        assert!(error.contains(name) || error.contains(value), "{error}");
+    }
+}

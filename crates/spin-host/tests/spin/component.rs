@@ -1,0 +1,50 @@
+//! What can be read off the built application and its manifest, before anything runs.
+
+use onepassword_users_compose::interfaces;
+
+use crate::harness::manifest;
+
+/// Least authority: HTTP in and out, Spin's variables, clocks, and what the standard library asks for. No files, no sockets.
+const IMPORTS: [&str; 20] = [
+    "spin:variables/variables@3.0.0",
+    "wasi:cli/environment@0.2.6",
+    "wasi:cli/exit@0.2.6",
+    "wasi:cli/stderr@0.2.6",
+    "wasi:cli/stdin@0.2.6",
+    "wasi:cli/stdout@0.2.6",
+    "wasi:cli/terminal-input@0.2.6",
+    "wasi:cli/terminal-output@0.2.6",
+    "wasi:cli/terminal-stderr@0.2.6",
+    "wasi:cli/terminal-stdin@0.2.6",
+    "wasi:cli/terminal-stdout@0.2.6",
+    "wasi:clocks/monotonic-clock@0.3.0",
+    "wasi:clocks/system-clock@0.3.0",
+    "wasi:clocks/types@0.3.0",
+    "wasi:http/client@0.3.0",
+    "wasi:http/types@0.3.0",
+    "wasi:io/error@0.2.6",
+    "wasi:io/poll@0.2.6",
+    "wasi:io/streams@0.2.6",
+    "wasi:random/insecure-seed@0.2.6",
+];
+
+#[test]
+fn the_application_imports_exactly_what_it_may_use() {
+    manifest();
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip2/guest/onepassword_users_spin.wasm");
+    let interfaces = interfaces(&std::fs::read(path).unwrap()).unwrap();
+    assert_eq!(interfaces.exports, ["wasi:http/handler@0.3.0"]);
+    assert_eq!(interfaces.imports, IMPORTS);
+}
+
+/// Locked down: one host, whichever the variable names, and secrets that Spin knows as such.
+#[test]
+fn the_manifest_opens_one_way_and_hides_the_secrets() {
+    let manifest = manifest();
+    assert_eq!(manifest.component().allowed_outbound_hosts, ["{{ base_url }}"]);
+    let secrets: Vec<&str> =
+        manifest.variables().map(|(name, _)| name).filter(|name| manifest.is_secret(name)).collect();
+    assert_eq!(secrets, ["client_secret", "reader_keys", "responder_keys"]);
+    let required: Vec<&str> = manifest.variables().filter(|(_, required)| *required).map(|(name, _)| name).collect();
+    assert_eq!(required, ["account_id", "client_id", "client_secret", "reader_keys", "responder_keys"]);
+}

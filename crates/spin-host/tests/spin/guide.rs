@@ -1,0 +1,89 @@
+//! The operator's guide shows real calls, real answers and all variables.
+
+use onepassword_users_simulator::Config;
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::harness::{Answer, Harness, READER, RESPONDER, Setup, manifest};
+
+const GUIDE: &str = include_str!("../../../../spin/README.md");
+
+/// The words of a command line, without their quotes.
+fn words(line: &str) -> Vec<String> {
+    let (mut words, mut quote, mut begun) = (vec![String::new()], None, false);
+    for c in line.chars() {
+        match (c, quote) {
+            (c, Some(q)) if c == q => quote = None,
+            (c, Some(_)) => words.last_mut().unwrap().push(c),
+            ('"' | '\'', None) => quote = Some(c),
+            (' ', None) if begun => words.push(String::new()),
+            (c, None) => words.last_mut().unwrap().push(c),
+        }
+        begun = true;
+    }
+    words
+}
+
+/// Does what curl would do.
+async fn curl(harness: &Harness, line: &str) -> Answer {
+    let line = line.replace("$READER_KEY", READER).replace("$RESPONDER_KEY", RESPONDER);
+    let words = words(&line);
+    let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
+    let mut words = words.into_iter().skip(1);
+    while let Some(word) = words.next() {
+        let mut next = || words.next().unwrap();
+        match word.as_str() {
+            "-X" => method = Some(next()),
+            "-H" => headers.push(next()),
+            "-d" => body = Some(next()),
+            _ => assert_eq!(url.replace(word), None, "{line}"),
+        }
+    }
+    let path = url.unwrap().strip_prefix("http://127.0.0.1:3000").unwrap().to_owned();
+    let method = method.unwrap_or_else(|| if body.is_some() { "POST".into() } else { "GET".into() });
+    let mut request = harness.request(Method::from_bytes(method.as_bytes()).unwrap(), &path);
+    for header in headers {
+        let (name, value) = header.split_once(": ").unwrap();
+        request = request.header(name, value);
+    }
+    Answer::of(request.body(body.unwrap_or_default())).await
+}
+
+#[tokio::test]
+async fn the_guide_shows_real_answers() {
+    let harness = Setup::with(Config::default()).await.serve().await;
+    let mut shown = 0;
+    for block in GUIDE.split("```console\n$ ").skip(1).filter_map(|rest| rest.split("\n```").next()) {
+        let (line, expected) = block.split_once('\n').unwrap();
+        let expected: Value = serde_json::from_str(expected).unwrap();
+        assert_eq!(curl(&harness, line).await.json, expected, "{line}");
+        shown += 1;
+    }
+    assert_eq!(shown, 8);
+
+    let (_, line) = GUIDE.split_once("```json\n").unwrap();
+    let example: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
+    let log = harness.log();
+    let real = log.iter().find(|line| line["outcome"] == "changed").unwrap();
+    let names = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&example), names(real));
+}
+
+#[test]
+fn the_guide_and_the_kubernetes_manifest_name_the_variables_that_there_are() {
+    let manifest = manifest();
+    let (_, table) = GUIDE.split_once("## Variables").unwrap();
+    let (table, _) = table.split_once("\n\nEach way").unwrap();
+    let named: Vec<&str> = table.split('`').skip(1).step_by(2).filter(|word| manifest.has_variable(word)).collect();
+    let kubernetes = include_str!("../../../../spin/spinkube.yaml");
+    let (_, kubernetes) = kubernetes.split_once("  variables:\n").unwrap();
+    let set: Vec<&str> = kubernetes.lines().filter_map(|line| line.strip_prefix("    - name: ")).collect();
+    assert!(!set.is_empty());
+    for (name, is_required) in manifest.variables() {
+        assert!(named.contains(&name), "the guide does not name {name}");
+        assert!(!is_required || set.contains(&name), "the Kubernetes manifest does not set {name}");
+    }
+    for name in set {
+        assert!(manifest.has_variable(name), "the Kubernetes manifest sets {name}");
+    }
+}

@@ -1,0 +1,189 @@
+//! What the tests share: the application, built once, served for each test with an account and keys of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, LazyLock, Mutex};
+
+use onepassword_users_simulator::{Config, Simulator};
+use onepassword_users_spin_host::{Application, Failure, Log, Manifest, Options, Server};
+use reqwest::Method;
+use serde_json::Value;
+
+pub const READER: &str = "canary-reader-key-aaaaaaaaaaaaaaaa";
+pub const RESPONDER: &str = "canary-responder-key-bbbbbbbbbbbbbb";
+pub const WENDY: &str = "wendy.appleseed@example.com";
+
+/// The manifest of the application, whose component is built once.
+static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| built("spin/spin.toml"));
+
+/// A manifest of this project, after its build command.
+pub fn built(path: &str) -> Manifest {
+    let manifest = Manifest::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap();
+    manifest.build().unwrap_or_else(|error| panic!("{error}"));
+    manifest
+}
+
+pub fn manifest() -> Manifest {
+    MANIFEST.clone()
+}
+
+/// A client that is not led astray by a proxy.
+pub fn client() -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
+}
+
+/// A simulated account, the application's variables for it, and what the application is to have.
+pub struct Setup {
+    pub simulator: Simulator,
+    pub manifest: Manifest,
+    pub variables: BTreeMap<String, String>,
+    pub memory: usize,
+    pub failing: BTreeMap<String, Failure>,
+}
+
+impl Setup {
+    pub async fn new() -> Self {
+        Self::with(Config { users: 60, ..Config::default() }).await
+    }
+
+    pub async fn with(config: Config) -> Self {
+        let simulator = Simulator::start(config).await.unwrap();
+        let pairs = [
+            ("base_url", simulator.base_url()),
+            ("account_id", simulator.account_id().into()),
+            ("client_id", simulator.client_id().into()),
+            ("client_secret", simulator.client_secret().into()),
+            ("max_attempts", "1".into()),
+            ("reader_keys", format!("soc:{READER}")),
+            ("responder_keys", format!("ir:{RESPONDER}")),
+        ];
+        let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let (memory, failing) = (512 * 1024 * 1024, BTreeMap::new());
+        Self { simulator, manifest: manifest(), variables, memory, failing }
+    }
+
+    pub fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.into(), value.into());
+        self
+    }
+
+    pub async fn serve(self) -> Harness {
+        let (log, lines) = Log::kept();
+        let options = Options { memory: self.memory, log, failing: self.failing };
+        let application = Application::load(&self.manifest, &self.variables, options).unwrap();
+        let server = Server::start(application, 0).await.unwrap();
+        Harness { simulator: self.simulator, server, client: client(), lines }
+    }
+}
+
+/// The application, served.
+pub struct Harness {
+    pub simulator: Simulator,
+    pub server: Server,
+    pub client: reqwest::Client,
+    lines: Arc<Mutex<Vec<String>>>,
+}
+
+impl Harness {
+    pub async fn new() -> Self {
+        Setup::new().await.serve().await
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.server.url()))
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        Answer::of(self.request(Method::GET, path).bearer_auth(READER)).await
+    }
+
+    pub async fn post(&self, path: &str, body: &str) -> Answer {
+        let request = self.request(Method::POST, path).bearer_auth(RESPONDER);
+        Answer::of(if body.is_empty() {
+            request
+        } else {
+            request.header("content-type", "application/json").body(body.to_owned())
+        })
+        .await
+    }
+
+    pub fn id(&self, email: &str) -> String {
+        self.simulator.account(|account| account.by_email(email).unwrap().id.clone())
+    }
+
+    pub fn state(&self, email: &str) -> String {
+        self.simulator.account(|account| account.by_email(email).unwrap().state.clone())
+    }
+
+    /// What the component wrote since the last look, each line as JSON.
+    pub fn log(&self) -> Vec<Value> {
+        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        let read = |line: &String| {
+            assert!(is_clean(line), "no secret is in it: {line}");
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))
+        };
+        lines.iter().map(read).collect()
+    }
+
+    /// How many requests the service had since the last look, and how many of them asked for a token.
+    pub fn requests(&self) -> (usize, usize) {
+        let records = self.simulator.take_records();
+        (records.len(), records.iter().filter(|record| record.target.ends_with("/token")).count())
+    }
+}
+
+/// Whether a text is without any of the tests' keys, secrets and tokens.
+pub fn is_clean(text: &str) -> bool {
+    !text.contains("canary") && !text.contains("simulated-") && !text.contains("sim_")
+}
+
+/// A whole answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: http::HeaderMap,
+    pub json: Value,
+}
+
+impl Answer {
+    pub async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let text = response.text().await.unwrap();
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
+        let answer = Self { status, headers, json };
+        answer.check();
+        answer
+    }
+
+    /// What is so of every answer.
+    fn check(&self) {
+        assert_eq!(self.header("cache-control"), "no-store");
+        assert_eq!(self.header("x-content-type-options"), "nosniff");
+        assert!(!self.headers.keys().any(|name| name.as_str().starts_with("access-control-")), "no CORS");
+        let is_problem = self.status != 200;
+        assert_eq!(
+            self.header("content-type"),
+            if is_problem { "application/problem+json" } else { "application/json" }
+        );
+        if is_problem {
+            assert_eq!(self.json["status"], self.status);
+            let code = self.json["code"].as_str().unwrap();
+            assert_eq!(self.json["type"], format!("/openapi.json#/x-problems/{code}"));
+            for member in ["title", "detail", "remedy"] {
+                assert_ne!(self.json[member].as_str().unwrap(), "", "{member}");
+            }
+        }
+        let text = format!("{:?} {}", self.headers, self.json);
+        assert!(is_clean(&text), "no secret is in it: {text}");
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    pub fn code(&self) -> &str {
+        self.json["code"].as_str().unwrap_or_default()
+    }
+}

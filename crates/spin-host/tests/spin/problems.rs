@@ -1,0 +1,294 @@
+//! Every error: its status, its code, and what it tells.
+
+use std::time::Duration;
+
+use onepassword_users_simulator::{Config, Fault, Operation};
+use onepassword_users_spin_host::Failure;
+use reqwest::Method;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::harness::{Answer, Harness, RESPONDER, Setup, WENDY};
+
+fn told(answer: &Answer) -> (u16, &str, &Value) {
+    (answer.status, answer.code(), &answer.json["retryable"])
+}
+
+const NO: &Value = &Value::Bool(false);
+const YES: &Value = &Value::Bool(true);
+
+#[tokio::test]
+async fn arguments_that_cannot_be_used() {
+    let harness = Harness::new().await;
+    for (path, argument) in [
+        ("/v1/users?state=Active", "state"),
+        ("/v1/users?limit=0", "limit"),
+        ("/v1/users?limit=250001", "limit"),
+        ("/v1/users?page_token=", "page_token"),
+        ("/v1/users/a%2Fb", "user"),
+        ("/v1/users/a%20b@example.com", "user"),
+        ("/v1/users/%ff", "user"),
+    ] {
+        let answer = harness.get(path).await;
+        assert_eq!(told(&answer), (400, "invalid-argument", NO), "{path}");
+        assert_eq!(answer.json["argument"], argument, "{path}");
+    }
+    assert_eq!(harness.requests(), (0, 0), "nothing was sent");
+    let answer = harness.get("/v1/users?page_token=invented").await;
+    assert_eq!(told(&answer), (400, "other", NO));
+    assert_eq!((&answer.json["service"]["status"], &answer.json["argument"]), (&json!(400), &json!("page_token")));
+}
+
+#[tokio::test]
+async fn requests_that_are_none() {
+    let harness = Harness::new().await;
+    let suspend = format!("/v1/users/{WENDY}:suspend");
+    for (path, status, code) in [
+        ("/", 404, "not-found"),
+        ("/v1/users/a/b", 404, "not-found"),
+        ("/v1/users?surprise=1", 400, "unknown-parameter"),
+        ("/v1/users/A?limit=1", 400, "unknown-parameter"),
+        ("/healthz?x", 400, "unknown-parameter"),
+        (&suspend, 405, "method-not-allowed"),
+        ("/v1/test", 405, "method-not-allowed"),
+    ] {
+        let answer = harness.get(path).await;
+        assert_eq!(told(&answer), (status, code, NO), "{path}");
+        assert_eq!(answer.header("allow"), if status == 405 { "POST" } else { "" });
+    }
+    for path in [format!("/v1/users/{WENDY}:Suspend"), format!("/v1/users/{WENDY}/suspend")] {
+        let answer = harness.post(&path, "").await;
+        assert!(answer.json["remedy"].as_str().unwrap().contains("POST /v1/users/{user}:suspend"), "{answer:?}");
+    }
+    for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+        let answer = Answer::of(harness.request(method, "/v1/users").bearer_auth(RESPONDER)).await;
+        assert_eq!((told(&answer), answer.header("allow")), ((405, "method-not-allowed", NO), "GET"));
+    }
+    let typed = |content_type: &str, body: String| {
+        let request = harness.request(Method::POST, &suspend).bearer_auth(RESPONDER);
+        Answer::of(request.header("content-type", content_type).body(body))
+    };
+    let json = "application/json";
+    for (content_type, body, status, code) in [
+        ("text/plain", "{}".to_owned(), 415, "unsupported-media-type"),
+        (json, "{".into(), 400, "malformed-json"),
+        (json, r#"{"dry_run":"yes"}"#.into(), 400, "invalid-body"),
+        (json, r#"{"dryrun":true}"#.into(), 400, "invalid-body"),
+        (json, "[]".into(), 400, "invalid-body"),
+        (json, r#"{"dry_run":true,"dry_run":false}"#.into(), 400, "invalid-body"),
+        (json, " ".repeat(64 * 1024), 400, "malformed-json"),
+        (json, " ".repeat(64 * 1024 + 1), 413, "content-too-large"),
+        (json, " ".repeat(4 * 1024 * 1024), 413, "content-too-large"),
+    ] {
+        let length = body.len();
+        let answer = typed(content_type, body).await;
+        assert_eq!(told(&answer), (status, code, NO), "{content_type}, {length} bytes");
+    }
+    assert_eq!(harness.state(WENDY), "ACTIVE");
+    assert_eq!(harness.requests(), (0, 0), "nothing was sent");
+}
+
+/// A body that does not come keeps nothing waiting for ever, and changes nothing.
+#[tokio::test]
+async fn a_body_that_does_not_come_is_given_up() {
+    let harness = Harness::new().await;
+    let begun = format!(
+        "POST /v1/users/{WENDY}:suspend HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {RESPONDER}\r\n\
+         content-type: application/json\r\ncontent-length: 16\r\n\r\n{{\"dry_run\""
+    );
+    let mut slow = TcpStream::connect(harness.server.url().trim_start_matches("http://")).await.unwrap();
+    slow.write_all(begun.as_bytes()).await.unwrap();
+    let mut head = [0; 32];
+    let read = tokio::time::timeout(Duration::from_secs(30), slow.read_exact(&mut head)).await;
+    read.expect("it is answered").unwrap();
+    assert!(head.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&head));
+
+    let mut broken = TcpStream::connect(harness.server.url().trim_start_matches("http://")).await.unwrap();
+    broken.write_all(begun.as_bytes()).await.unwrap();
+    broken.shutdown().await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(30), broken.read_to_end(&mut answer)).await;
+    ended.expect("the connection is closed").unwrap_or_default();
+    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+    assert_eq!(harness.state(WENDY), "ACTIVE");
+    assert_eq!(harness.requests(), (0, 0));
+    assert_eq!(harness.get("/v1/users?limit=1").await.status, 200, "and the next is served");
+}
+
+#[tokio::test]
+async fn users_who_are_not_there_or_not_alone() {
+    let harness = Harness::new().await;
+    for user in ["NOBODY", "nobody@example.com"] {
+        assert_eq!(told(&harness.get(&format!("/v1/users/{user}")).await), (404, "user-not-found", NO));
+        assert_eq!(told(&harness.post(&format!("/v1/users/{user}:suspend"), "").await), (404, "user-not-found", NO));
+    }
+    let answer = harness.post("/v1/users/helpdesk@example.com:suspend", "").await;
+    assert_eq!(told(&answer), (422, "ambiguous-user", NO));
+    assert_eq!(answer.json["user_ids"].as_array().unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn users_who_cannot_be_suspended() {
+    let harness = Harness::new().await;
+    let answer = harness.post("/v1/users/margaret.okafor@example.com:suspend", "").await;
+    assert_eq!(told(&answer), (409, "last-owner", NO));
+    assert_eq!(answer.json["service"], json!({ "status": 403, "code": "7", "message": "no_owner_remain" }));
+    let words = r#"{"code":7,"message":"user_externally_managed","details":[]}"#;
+    harness.simulator.inject(Operation::Suspend, Fault::reply(403, words));
+    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(told(&answer), (409, "externally-managed", NO));
+    let log = harness.log();
+    assert_eq!(log[1]["outcome"], "externally-managed");
+    assert_eq!(log[1]["key"], "ir");
+}
+
+#[tokio::test]
+async fn settings_that_are_wrong_are_named() {
+    for (name, value, code) in [
+        ("account_id", "nonsense", "misconfigured"),
+        ("api_version", "v2", "misconfigured"),
+        ("timeout", "soon", "misconfigured"),
+        ("deadline", "0", "misconfigured"),
+        ("max_attempts", "11", "misconfigured"),
+        ("user_agent", "no version", "misconfigured"),
+        ("client_id", "a:b", "misconfigured"),
+        ("client_secret", " ", "misconfigured"),
+        ("client_secret", "wrong-canary-secret", "unauthenticated"),
+    ] {
+        let harness = Setup::new().await.set(name, value).serve().await;
+        for path in ["/v1/test", "/v1/users/A:suspend"] {
+            let answer = harness.post(path, "").await;
+            assert_eq!(told(&answer), (503, code, NO), "{name}");
+            let named = answer.json["setting"].as_str().unwrap();
+            assert!(!answer.json.to_string().contains(&name.replace('_', "-")) || !name.contains('_'), "{answer:?}");
+            assert_eq!(named, if code == "unauthenticated" { "client_secret" } else { name });
+            assert_eq!(answer.header("retry-after"), "");
+        }
+    }
+}
+
+/// A vault that fails or hangs, met before anything is sent, and while a token is to be obtained.
+#[tokio::test]
+async fn settings_that_cannot_be_read() {
+    for name in ["account_id", "client_secret"] {
+        for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
+            let mut setup = Setup::new().await;
+            setup.failing = [(name.to_owned(), failure)].into();
+            let harness = setup.serve().await;
+            let (one, other) = tokio::join!(harness.get("/v1/users"), harness.get("/v1/users"));
+            for answer in [one, other] {
+                assert_eq!(told(&answer), (503, "unavailable", YES), "{name}");
+                assert_eq!(answer.json["setting"], name);
+            }
+            assert_eq!(harness.requests(), (0, 0));
+        }
+    }
+}
+
+/// What the service calls a bad request is the caller's fault only where the caller has a part in it.
+#[tokio::test]
+async fn bad_requests_that_are_not_the_callers() {
+    // Pages are small, so that the second has a token.
+    let harness = Setup::with(Config { users: 60, page_size: 25, ..Config::default() }).await.serve().await;
+    let refuse = |operation, body| harness.simulator.inject(operation, Fault::reply(400, body));
+    refuse(Operation::Token, r#"{"error":"invalid_scope"}"#);
+    assert_eq!(told(&harness.get("/v1/users").await), (502, "other", NO));
+    harness.simulator.inject(Operation::List, Fault::Delay(Duration::ZERO));
+    refuse(Operation::List, r#"{"code":3,"message":"no","details":[]}"#);
+    let answer = harness.get("/v1/users?limit=60").await;
+    assert_eq!(told(&answer), (502, "other", NO), "a page token of the service's own");
+    assert_eq!(answer.json["argument"], Value::Null);
+    refuse(Operation::Suspend, r#"{"code":3,"message":"no","details":[]}"#);
+    assert_eq!(told(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
+}
+
+#[tokio::test]
+async fn a_missing_permission() {
+    let mut setup = Setup::new().await;
+    let application = setup.simulator.add_application(&[Operation::Get, Operation::List]);
+    setup = setup.set("client_id", &application.client_id).set("client_secret", &application.client_secret);
+    let harness = setup.serve().await;
+    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(told(&answer), (403, "permission-denied", NO));
+    assert!(answer.json["remedy"].as_str().unwrap().contains("suspend users"));
+}
+
+#[tokio::test]
+async fn the_service_is_not_there_or_not_well() {
+    let harness = Setup::new().await.set("base_url", "http://127.0.0.1:9").serve().await;
+    let answer = harness.get("/v1/users").await;
+    assert_eq!(told(&answer), (503, "unavailable", YES));
+    assert_eq!(answer.header("retry-after"), "", "nobody said when");
+
+    let harness = Harness::new().await;
+    let body = r#"{"code":8,"message":"slow down","details":[]}"#.to_owned();
+    for (status, code) in [(429, "rate-limited"), (503, "unavailable")] {
+        let headers = vec![("retry-after".into(), "7".into())];
+        harness.simulator.inject(Operation::List, Fault::Reply { status, headers, body: body.clone() });
+        let answer = harness.get("/v1/users").await;
+        assert_eq!(told(&answer), (503, code, YES));
+        assert_eq!((answer.header("retry-after"), &answer.json["retry_after"]), ("7", &json!(7)));
+        assert_eq!(answer.json["service"]["status"], status);
+    }
+    harness.simulator.inject(Operation::Get, Fault::Close);
+    assert_eq!(told(&harness.get("/v1/users/A").await), (503, "unavailable", YES));
+    harness.simulator.inject(Operation::Suspend, Fault::reply(409, r#"{"code":10,"message":"aborted","details":[]}"#));
+    assert_eq!(told(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
+}
+
+#[tokio::test]
+async fn the_service_is_too_slow() {
+    // The time of each wait, and that of the whole action.
+    for name in ["timeout", "deadline"] {
+        let harness = Setup::new().await.set(name, "1").serve().await;
+        harness.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(10)));
+        let began = std::time::Instant::now();
+        let answer = harness.get("/v1/users?limit=1").await;
+        assert_eq!(told(&answer), (504, "unavailable", YES), "{name}");
+        assert!(answer.json["detail"].as_str().unwrap().contains("did not answer in time"), "{answer:?}");
+        assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for it");
+    }
+}
+
+#[tokio::test]
+async fn answers_that_cannot_be_trusted() {
+    let harness = Harness::new().await;
+    for body in [r#"{"users":[]}"#, "<html>", "[]", ""] {
+        harness.simulator.inject(Operation::List, Fault::reply(200, body));
+        let answer = harness.get("/v1/users").await;
+        assert_eq!(told(&answer), (502, "invalid-response", NO), "{body}");
+    }
+    harness.simulator.inject(Operation::Suspend, Fault::reply(200, r#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#));
+    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(told(&answer), (502, "invalid-response", NO));
+    assert_eq!(answer.json["may_have_changed"], true);
+    assert_eq!(harness.log().last().unwrap()["may_have_changed"], true, "the log says so, too");
+}
+
+#[tokio::test]
+async fn a_change_whose_outcome_is_not_known_says_so() {
+    let harness = Harness::new().await;
+    harness.simulator.inject(Operation::Suspend, Fault::Lose);
+    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!((answer.status, &answer.json["change"]), (200, &json!("changed")), "the truth is read back");
+
+    harness.simulator.inject(Operation::Reactivate, Fault::Lose);
+    harness.simulator.inject(Operation::Get, Fault::Delay(Duration::ZERO));
+    harness.simulator.inject(Operation::Get, Fault::Close);
+    let answer = harness.post(&format!("/v1/users/{}:reactivate", harness.id(WENDY)), "").await;
+    assert_eq!(told(&answer), (503, "unavailable", YES));
+    assert_eq!(answer.json["may_have_changed"], true);
+}
+
+#[tokio::test]
+async fn a_host_that_is_not_allowed_is_not_reached() {
+    let mut setup = Setup::new().await;
+    setup.manifest.component_mut().allowed_outbound_hosts = vec!["https://api.1password.com".into()];
+    let harness = setup.serve().await;
+    let answer = harness.get("/v1/users").await;
+    assert_eq!(told(&answer), (503, "misconfigured", NO));
+    assert_eq!(answer.json["setting"], "base_url");
+    assert!(answer.json["detail"].as_str().unwrap().contains("does not allow"), "{answer:?}");
+    assert_eq!(harness.requests(), (0, 0));
+}

@@ -1,0 +1,70 @@
+//! A driver for native tests: carries out the steps of an action against a function, under virtual time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use onepassword_users_core::{
+    Action, Error, Event, Instant, LookupError, Request, Response, Secret, Step, TransportError,
+};
+
+pub const ACCOUNT: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+pub const SECRET: &str = "canary-secret";
+
+/// What stands in for the platform and the network.
+#[derive(Debug)]
+pub struct World<S> {
+    /// Settings and secrets by name.
+    pub values: BTreeMap<&'static str, String>,
+    /// Why a name cannot be looked up.
+    pub lookup_errors: BTreeMap<&'static str, LookupError>,
+    /// Virtual time since the beginning.
+    pub now: Duration,
+    /// All names that were asked for, in order.
+    pub asked: Vec<&'static str>,
+    /// Methods and targets of all requests, in order.
+    pub sent: Vec<String>,
+    /// Answers requests; may let time pass.
+    pub service: S,
+}
+
+impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> World<S> {
+    pub fn new(service: S) -> Self {
+        let values = [("account-id", ACCOUNT), ("client-id", "client"), ("client-secret", SECRET)];
+        Self {
+            values: values.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
+            lookup_errors: BTreeMap::new(),
+            now: Duration::ZERO,
+            asked: Vec::new(),
+            sent: Vec::new(),
+            service,
+        }
+    }
+
+    /// Runs an action to its end.
+    pub fn run<T>(&mut self, mut action: Action<T>) -> Result<T, Error> {
+        let mut event = Event::Start;
+        loop {
+            event = match action.step(event, Instant::from_nanos(self.now.as_nanos() as u64)) {
+                Step::Setting(name) => Event::Setting(self.look_up(name)),
+                Step::Secret(name) => Event::Secret(self.look_up(name).map(|value| value.map(Secret::new))),
+                Step::Send(request) => {
+                    self.sent.push(format!("{:?} {}", request.method, request.path_and_query));
+                    Event::Response((self.service)(&request, &mut self.now))
+                }
+                Step::Wait { duration, .. } => {
+                    self.now += duration;
+                    Event::Elapsed
+                }
+                Step::Done(result) => return result,
+            };
+        }
+    }
+
+    fn look_up(&mut self, name: &'static str) -> Result<Option<String>, LookupError> {
+        self.asked.push(name);
+        match self.lookup_errors.get(name) {
+            Some(error) => Err(error.clone()),
+            None => Ok(self.values.get(name).cloned()),
+        }
+    }
+}
