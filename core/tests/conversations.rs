@@ -9,7 +9,8 @@ use onepassword_users_core::{
     QueryError, Request, Response, Session, SettingError, Step, TransportError, TransportFault, UnavailableCause,
     UserRef,
 };
-use onepassword_users_test_kit::driver::{SECRET, World};
+use onepassword_users_simulator::{Account, Person, Service};
+use onepassword_users_test_kit::driver::{ACCOUNT, SECRET, World, application, ask};
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 
@@ -38,19 +39,6 @@ fn id(id: &str) -> UserRef {
 
 fn query(limit: Option<u32>) -> ListQuery {
     ListQuery { limit, ..ListQuery::default() }
-}
-
-/// The page that a request asks for, of a list of `total` users: what a faultless service would answer.
-fn page(request: &Request, total: usize) -> String {
-    let parameter = |name: &str| {
-        let (_, value) = request.path_and_query.split_once(&format!("{name}="))?;
-        value.split('&').next().unwrap().parse::<usize>().ok()
-    };
-    let start = parameter("page_token").unwrap_or(0);
-    let end = total.min(start + parameter("max_page_size").unwrap());
-    let users: Vec<String> = (start..end).map(|n| user(&format!("U{n}"), "ACTIVE")).collect();
-    let next = if end < total { format!(r#","next_page_token":"{end}""#) } else { String::new() };
-    format!(r#"{{"results":[{}]{next}}}"#, users.join(","))
 }
 
 #[test]
@@ -129,15 +117,31 @@ fn a_store_that_cannot_be_asked_is_an_outage_and_a_denied_name_is_not() {
 
 #[test]
 fn a_list_has_a_cap_that_names_the_way_around_it() {
-    let account = |total| World::new(with_tokens(move |request| ok(&page(request, total))));
-    let most = MAX_USERS as usize;
-    assert_eq!(account(most).run(Session::new().list_users(query(None))).unwrap().users.len(), most);
+    let max = MAX_USERS as usize;
+    let mut account = Account::new(ACCOUNT);
+    (0..max).for_each(|n| drop(account.insert(Person::new(&format!("U{n}"), "a@example.com"))));
+    let mut service = Service::new(account.clone(), 1);
+    account.insert(Person::new("ONE-MORE", "a@example.com"));
+    let mut larger = Service::new(account, 1);
+    for service in [&mut service, &mut larger] {
+        service.insert_application(application(SECRET));
+    }
+    let account = |mut service: Service| {
+        World::new(move |request: &Request, now: &mut Duration| {
+            let answer = ask(&mut service, request, *now);
+            Ok(Response::new(answer.status, answer.body.into()))
+        })
+    };
+    assert_eq!(account(service).run(Session::new().list_users(query(None))).unwrap().users.len(), max);
 
-    let mut world = account(most + 1);
+    let mut world = account(larger);
     let error = world.run(Session::new().list_users(query(None))).unwrap_err();
     assert!(matches!(error, Error::Other { .. }) && error.to_string().contains("limit"), "{error}");
     let list = world.run(Session::new().list_users(query(Some(MAX_USERS)))).unwrap();
-    assert_eq!((list.users.len(), list.next_page_token), (most, Some(MAX_USERS.to_string())));
+    assert_eq!(list.users.len(), max);
+    let rest = ListQuery { page_token: list.next_page_token, ..ListQuery::default() };
+    let rest = world.run(Session::new().list_users(rest)).unwrap();
+    assert_eq!((rest.users[0].id.as_str(), rest.users.len(), rest.next_page_token), ("ONE-MORE", 1, None));
 }
 
 #[test]

@@ -135,6 +135,20 @@ impl Account {
         }
     }
 
+    /// Adds a user with a new id at this place of the list, or at its end. Takes time in proportion to the users behind.
+    pub fn insert_at(&mut self, place: usize, person: Person) {
+        let id = person.id.clone();
+        self.insert(person);
+        let (Some(from), place) = (self.by_id.get(&id).copied(), place.min(self.people.len().saturating_sub(1))) else {
+            return;
+        };
+        let person = self.people.remove(from);
+        self.people.insert(place, person);
+        for (place, person) in self.people.iter().enumerate().skip(place.min(from)) {
+            self.by_id.insert(person.id.clone(), place);
+        }
+    }
+
     /// Removes a user, as if that user had never been in the account. Takes time in proportion to the users behind.
     pub fn remove(&mut self, id: &str) -> Option<Person> {
         let place = self.by_id.remove(id)?;

@@ -4,13 +4,35 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use onepassword_users_core::{
-    Action, Error, Event, Instant, LookupError, Request, Response, Secret, Step, TransportError,
+    Action, Error, Event, Instant, LookupError, Method, Request, Response, Secret, Step, TransportError,
 };
+use onepassword_users_simulator::{self as simulator, Application, PERMISSIONS, Service};
 
 pub const ACCOUNT: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+pub const CLIENT: &str = "client";
 pub const SECRET: &str = "canary-secret";
 
-/// What stands in for the platform and the network.
+/// The simulated OAuth application with the client id of a [`World`] and this secret.
+pub fn application(secret: &str) -> Application {
+    Application { client_id: CLIENT.into(), client_secret: secret.into(), permissions: PERMISSIONS.to_vec() }
+}
+
+/// The answer of the simulated service to a request of the core.
+pub fn ask(service: &mut Service, request: &Request, now: Duration) -> simulator::Answer {
+    let (path, query) = match request.path_and_query.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (request.path_and_query.as_str(), None),
+    };
+    let headers: Vec<(&str, &str)> = request.headers.iter().map(|(name, value)| (*name, value.expose())).collect();
+    let method = match request.method {
+        Method::Get => "GET",
+        Method::Post => "POST",
+    };
+    let body = request.body.unwrap_or_default();
+    service.answer(&simulator::Request { method, path, query, headers: &headers, body }, now)
+}
+
+/// The platform and the network of an action.
 #[derive(Debug)]
 pub struct World<S> {
     /// Settings and secrets by name.
@@ -29,7 +51,7 @@ pub struct World<S> {
 
 impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> World<S> {
     pub fn new(service: S) -> Self {
-        let values = [("account-id", ACCOUNT), ("client-id", "client"), ("client-secret", SECRET)];
+        let values = [("account-id", ACCOUNT), ("client-id", CLIENT), ("client-secret", SECRET)];
         Self {
             values: values.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
             lookup_errors: BTreeMap::new(),

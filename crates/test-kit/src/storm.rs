@@ -1,7 +1,8 @@
-//! Simulation testing: the real core against a model of the service, with faults at every step, under virtual time.
+//! Simulation testing: the real core against the simulated service, with faults at every step, under virtual time.
 //!
-//! Everything follows from a seed: the account, the settings, what is asked for, and what goes wrong. After every action
-//! the model knows the truth, and the result is held against it.
+//! A run follows from its seed: the account, the settings, the actions and the faults. The service is the model of
+//! `onepassword-users-simulator`. The verdicts are independent of it: they compare a result with the account before and after
+//! the action and with what was sent over the wire.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,12 @@ use onepassword_users_core::{
     StateFilter, TransportError, TransportFault, User, UserList, UserRef, UserState,
 };
 
-use crate::driver::{ACCOUNT, World};
+use onepassword_users_simulator::{Account, Person, Role, Service};
+use serde_json::Value;
 
-/// What happened in one run or in many.
+use crate::driver::{ACCOUNT, World, application, ask};
+
+/// The statistics of one run or of many.
 #[derive(Debug, Default)]
 pub struct Tally {
     pub actions: u64,
@@ -65,21 +69,21 @@ pub fn run(seed: u64) -> Result<Tally, String> {
             world.lookup_errors.insert(name, LookupError::Unavailable("sealed".into()));
             model.borrow_mut().count("lookup fails");
         }
-        let wish = Wish::new(&mut rng, &model.borrow());
+        let op = Op::new(&mut rng, &model.borrow());
         model.borrow_mut().begin();
         let began = world.now;
-        let result = wish.run(&mut world, &session);
+        let result = op.run(&mut world, &session);
         let mut model = model.borrow_mut();
         if !world.lookup_errors.is_empty() {
             model.faults += 1;
         }
-        let verdict = model.verdict(&wish, &result, world.now.saturating_sub(began), &bounds);
+        let verdict = model.verdict(&op, &result, world.now.saturating_sub(began), &bounds);
         let outcome = result.as_ref().map_or_else(Error::code, |_| "ok");
         *model.tally.outcomes.entry(outcome).or_default() += 1;
         model.tally.actions += 1;
         if let Err(problem) = verdict {
             return Err(format!(
-                "seed {seed}, action {number} ({wish:?}): {problem}\n  result: {result:?}\n  requests: {:#?}\n  \
+                "seed {seed}, action {number} ({op:?}): {problem}\n  result: {result:?}\n  requests: {:#?}\n  \
                  replay: cargo run --release -p onepassword-users-test-kit --example storm -- --seed {seed}",
                 model.log
             ));
@@ -97,7 +101,7 @@ struct Bounds {
 
 /// What is asked of the component.
 #[derive(Debug)]
-enum Wish {
+enum Op {
     List(ListQuery),
     Get(UserRef),
     Change { user: UserRef, wanted: UserState, options: ChangeMode },
@@ -111,9 +115,9 @@ enum Given {
     Change(StateChange),
 }
 
-impl Wish {
+impl Op {
     fn new(rng: &mut Rng, model: &Model) -> Self {
-        let mut user = || match rng.choice(&model.users) {
+        let mut user = || match rng.choice(model.people()) {
             Some(person) if rng.u32(0..10) > 0 => match rng.bool() {
                 true => UserRef::Id(person.id.clone()),
                 false => UserRef::Email(person.email.to_uppercase()),
@@ -158,40 +162,20 @@ impl Wish {
     }
 }
 
-#[derive(Debug, Clone, PartialEq)]
-struct Person {
-    id: String,
-    email: String,
-    state: &'static str,
-    is_last_owner: bool,
-    is_external: bool,
-}
-
-impl Person {
-    fn json(&self) -> String {
-        let Self { id, email, state, .. } = self;
-        format!(
-            r#"{{"id":"{id}","email":"{email}","display_name":"N","state":"{state}","create_time":"2024-01-01T00:00:00Z","path":"p"}}"#
-        )
-    }
-}
-
-/// The service, and the truth.
+/// The service, the faults around it, and a record of what happened.
 struct Model {
     rng: Rng,
+    service: Service,
     secret: String,
-    users: Vec<Person>,
-    /// By token: when it expires.
-    tokens: BTreeMap<String, Duration>,
+    /// All tokens that the service issued.
     issued: Vec<String>,
-    page_size: usize,
-    /// How likely a request is to go wrong.
+    /// The probability that a request goes wrong.
     rate: f64,
-    /// Whether others change the account meanwhile.
-    moves: bool,
+    /// Whether others change the account at the same time.
+    others_act: bool,
     tally: Tally,
 
-    // Of the action under way:
+    // Of the action in progress:
     before: Vec<Person>,
     faults: u64,
     requests: u64,
@@ -201,11 +185,11 @@ struct Model {
     late: Vec<Request>,
     /// How many changes were sent, whether they arrived or not.
     changes: u64,
-    /// The same request, and how often it came in a row; and the longest such row.
-    row: (String, u64),
-    longest_row: u64,
-    /// Every form in which a user was sent.
-    sent: Vec<Person>,
+    /// The latest request and the number of times that it came without another one in between, and the longest such streak.
+    streak: (String, u64),
+    longest_streak: u64,
+    /// The users in all answers that were sent.
+    sent: Vec<Value>,
     log: Vec<String>,
     leak: Option<String>,
 }
@@ -236,33 +220,31 @@ const FAULTS: [&str; 20] = [
 
 impl Model {
     fn new(rng: &mut Rng) -> Self {
-        let count = rng.usize(0..=25);
-        let users =
-            (0..count)
-                .map(|n| Person {
-                    id: format!("U{n:03}"),
-                    // Some share an address.
-                    email: format!("user{}@example.com", if rng.u32(0..8) == 0 { n / 2 } else { n }),
-                    state: rng.choice(["ACTIVE", "ACTIVE", "SUSPENDED", "STATE_UNSPECIFIED"]).unwrap_or("ACTIVE"),
-                    is_last_owner: n == 0,
-                    is_external: n == 1,
-                })
-                .map(|person| {
-                    if person.is_last_owner || person.is_external {
-                        Person { state: "ACTIVE", ..person }
-                    } else {
-                        person
-                    }
-                })
-                .collect();
+        let mut account = Account::new(ACCOUNT);
+        for n in 0..rng.usize(0..=25) {
+            // Some share an address.
+            let mailbox = if rng.u32(0..8) == 0 { n / 2 } else { n };
+            let mut person = Person::new(&format!("U{n:03}"), &format!("user{mailbox}@example.com"));
+            match n {
+                0 => person.role = Role::Owner,
+                1 => person.role = Role::ExternallyManagedAdministrator,
+                _ => {
+                    let states = ["ACTIVE", "ACTIVE", "SUSPENDED", "STATE_UNSPECIFIED"];
+                    person.state = rng.choice(states).unwrap_or("ACTIVE").into();
+                }
+            }
+            account.insert(person);
+        }
+        let secret = format!("canary-secret-{:016x}", rng.u64(..));
+        let mut service = Service::new(account, rng.u64(..));
+        service.set_page_size(rng.choice([1, 3, 7, 1000]).unwrap_or(7));
+        service.insert_application(application(&secret));
         Self {
-            secret: format!("canary-secret-{:016x}", rng.u64(..)),
-            users,
-            tokens: BTreeMap::new(),
+            service,
+            secret,
             issued: Vec::new(),
-            page_size: rng.choice([1, 3, 7, 1000]).unwrap_or(7),
             rate: rng.choice([0.0, 0.02, 0.1, 0.3, 0.7]).unwrap_or(0.1),
-            moves: rng.u32(0..3) == 0,
+            others_act: rng.u32(0..3) == 0,
             rng: rng.fork(),
             tally: Tally::default(),
             before: Vec::new(),
@@ -272,8 +254,8 @@ impl Model {
             jumped: Duration::ZERO,
             late: Vec::new(),
             changes: 0,
-            row: (String::new(), 0),
-            longest_row: 0,
+            streak: (String::new(), 0),
+            longest_streak: 0,
             sent: Vec::new(),
             log: Vec::new(),
             leak: None,
@@ -281,9 +263,9 @@ impl Model {
     }
 
     fn begin(&mut self) {
-        self.before.clone_from(&self.users);
+        self.before = self.people().to_vec();
         (self.faults, self.requests, self.posts, self.jumped) = (0, 0, 0, Duration::ZERO);
-        (self.row, self.longest_row, self.changes) = ((String::new(), 0), 0, 0);
+        (self.streak, self.longest_streak, self.changes) = ((String::new(), 0), 0, 0);
         self.sent.clear();
         self.log.clear();
     }
@@ -296,8 +278,8 @@ impl Model {
         self.requests += 1;
         self.tally.requests += 1;
         let name = format!("{:?} {}", request.method, request.path_and_query);
-        self.row = if self.row.0 == name { (name, self.row.1 + 1) } else { (name, 1) };
-        self.longest_row = self.longest_row.max(self.row.1);
+        self.streak = if self.streak.0 == name { (name, self.streak.1 + 1) } else { (name, 1) };
+        self.longest_streak = self.longest_streak.max(self.streak.1);
         let shown = format!("{request:?}");
         self.look_for_leaks(&shown, "a request's Debug form");
         if request.method == Method::Post && !request.path_and_query.ends_with("/token") {
@@ -306,7 +288,7 @@ impl Model {
         if self.rng.bool() {
             self.arrive(*now);
         }
-        if self.moves && self.rng.u32(0..4) == 0 {
+        if self.others_act && self.rng.u32(0..4) == 0 {
             self.somebody_else_acts();
         }
         let fault = if self.rng.f64() < self.rate { self.rng.choice(FAULTS) } else { None };
@@ -435,7 +417,7 @@ impl Model {
                 Ok(Response::new(200, self.rng.choice(bodies).unwrap_or("").into()))
             }
             Some("token revoked") => {
-                self.tokens.clear();
+                self.service.revoke_tokens();
                 Ok(self.act(request, *now))
             }
             Some("clock jumps") => {
@@ -485,85 +467,50 @@ impl Model {
         Response::new(status, body.into())
     }
 
-    /// What the service does when it is left alone.
+    /// The answer of the service when nothing goes wrong.
     fn act(&mut self, request: &Request, now: Duration) -> Response {
-        let ok = |body: String| Response::new(200, body.into());
-        let refuse = |status: u16, code: u8, message: &str| {
-            Response::new(status, format!(r#"{{"code":{code},"message":"{message}","details":[]}}"#).into())
-        };
-        let path = request.path_and_query.as_str();
-        if path.ends_with("/token") {
-            let token = format!("canary-token-{:016x}", self.rng.u64(..));
-            let lifetime = self.rng.choice([900, 900, 60, 5]).unwrap_or(900);
-            self.tokens.insert(token.clone(), now + Duration::from_secs(lifetime));
-            self.issued.push(token.clone());
-            return ok(format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":{lifetime}}}"#));
+        let is_token_request = request.path_and_query.ends_with("/token");
+        if is_token_request {
+            self.service.set_token_lifetime(Duration::from_secs(self.rng.choice([900, 900, 60, 5]).unwrap_or(900)));
         }
-        let bearer =
-            request.headers.iter().find_map(|(name, value)| (*name == "authorization").then(|| value.expose()));
-        let expires = bearer.and_then(|value| self.tokens.get(value.strip_prefix("Bearer ")?));
-        if expires.is_none_or(|expires| *expires <= now) {
-            return refuse(401, 16, "the token is not valid");
+        let answer = ask(&mut self.service, request, now);
+        let said: Value = serde_json::from_str(&answer.body).unwrap();
+        match (is_token_request, answer.status) {
+            (true, 200) => self.issued.push(said["access_token"].as_str().unwrap().into()),
+            (false, 200) => match &said["results"] {
+                Value::Array(users) => self.sent.extend(users.iter().cloned()),
+                _ => self.sent.push(said),
+            },
+            _ => {}
         }
-        let Some((_, rest)) = path.split_once(&format!("/accounts/{ACCOUNT}/users")) else {
-            return refuse(404, 5, "no such route");
-        };
-        if let Some(query) = rest.strip_prefix('?') {
-            return ok(self.page(query));
-        }
-        let (id, verb) = rest.trim_start_matches('/').split_once(':').unwrap_or((rest.trim_start_matches('/'), ""));
-        let Some(person) = self.users.iter_mut().find(|person| person.id == id) else {
-            return refuse(404, 5, "user not found");
-        };
-        if request.method == Method::Post {
+        if request.method == Method::Post && !is_token_request && !matches!(answer.status, 401 | 404) {
             self.posts += 1;
-            match verb {
-                "suspend" if person.is_last_owner => return refuse(403, 7, "no_owner_remain"),
-                "suspend" if person.is_external => return refuse(403, 7, "user_externally_managed"),
-                "suspend" => person.state = "SUSPENDED",
-                _ => person.state = "ACTIVE",
-            }
         }
-        self.sent.push(person.clone());
-        ok(person.json())
+        // A service may leave out empty fields.
+        let body = if answer.body == r#"{"results":[]}"# && self.rng.bool() { "{}".into() } else { answer.body };
+        Response::new(answer.status, body.into())
     }
 
-    fn page(&mut self, query: &str) -> String {
-        let parameter = |name: &str| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-        let number = |name: &str| parameter(name).and_then(|value| value.parse::<usize>().ok());
-        let wanted = match parameter("filter") {
-            Some("user.isActive%28%29") => Some("ACTIVE"),
-            Some("user.isSuspended%28%29") => Some("SUSPENDED"),
-            _ => None,
-        };
-        let size = number("max_page_size").unwrap_or(25).min(self.page_size);
-        let matching = || self.users.iter().filter(|person| wanted.is_none_or(|state| person.state == state));
-        let start = number("page_token").unwrap_or(0);
-        let page: Vec<Person> = matching().skip(start).take(size).cloned().collect();
-        let next = if start + page.len() < matching().count() { Some(start + page.len()) } else { None };
-        let users: Vec<String> = page.iter().map(Person::json).collect();
-        self.sent.extend(page);
-        match (users.is_empty(), next) {
-            (true, None) if self.rng.bool() => "{}".into(),
-            (_, None) => format!(r#"{{"results":[{}]}}"#, users.join(",")),
-            (_, Some(next)) => format!(r#"{{"results":[{}],"next_page_token":"{next}"}}"#, users.join(",")),
-        }
+    fn people(&self) -> &[Person] {
+        self.service.account().people()
     }
 
     fn somebody_else_acts(&mut self) {
-        let place = self.rng.usize(0..=self.users.len());
-        match (self.rng.u32(0..4), self.users.get_mut(place)) {
+        let place = self.rng.usize(0..=self.people().len());
+        let (action, number) = (self.rng.u32(0..4), self.rng.u32(..));
+        let account = self.service.account_mut();
+        let person = account.people().get(place).map(|person| (person.id.clone(), person.role));
+        match (action, person) {
             (0, _) => {
-                let id = format!("V{:08x}", self.rng.u32(..));
-                let email = format!("{}@example.com", id.to_lowercase());
-                let person = Person { id, email, state: "ACTIVE", is_last_owner: false, is_external: false };
-                self.users.insert(place, person);
+                let id = format!("V{number:08x}");
+                account.insert_at(place, Person::new(&id, &format!("{}@example.com", id.to_lowercase())));
             }
-            (1, Some(_)) => {
-                self.users.remove(place);
+            (1, Some((id, _))) => {
+                account.remove(&id);
             }
-            (_, Some(person)) if !person.is_last_owner && !person.is_external => {
-                person.state = if person.state == "ACTIVE" { "SUSPENDED" } else { "ACTIVE" };
+            (_, Some((id, Role::Member))) => {
+                let person = account.person_mut(&id).unwrap();
+                person.state = if person.state == "ACTIVE" { "SUSPENDED" } else { "ACTIVE" }.into();
             }
             _ => {}
         }
@@ -583,7 +530,7 @@ impl Model {
     /// Holds a result against the truth.
     fn verdict(
         &mut self,
-        wish: &Wish,
+        op: &Op,
         result: &Result<Given, Error>,
         took: Duration,
         bounds: &Bounds,
@@ -597,29 +544,32 @@ impl Model {
         if let Some(leak) = self.leak.take() {
             return Err(leak);
         }
-        let pages = (self.sent.len() + self.users.len() + self.before.len() + 2) as u64;
+        let pages = (self.sent.len() + self.people().len() + self.before.len() + 2) as u64;
         let most = 4 * bounds.attempts * (pages + 2 * bounds.attempts);
         check(self.requests <= most, || format!("{} requests were sent, {most} are permitted", self.requests))?;
         let changes = 2 * bounds.attempts;
         check(self.changes <= changes, || format!("{} changes were sent, {changes} are permitted", self.changes))?;
-        check(self.longest_row <= bounds.attempts, || format!("one request was tried {} times", self.longest_row))?;
+        check(self.longest_streak <= bounds.attempts, || {
+            format!("one request was tried {} times", self.longest_streak)
+        })?;
         check(took <= bounds.deadline + self.jumped, || {
             format!("it took {took:?}, {:?} are permitted", bounds.deadline)
         })?;
         // Only what happened to the account is certain; with others acting in it, only what was sent is.
-        let was = |user: &User| self.sent.iter().any(|person| is(person, user));
-        match (wish, result) {
-            (Wish::List(query), Ok(Given::List(list))) => {
+        let was_sent = |user: &User| self.sent.iter().any(|sent| says(sent, user));
+        match (op, result) {
+            (Op::List(query), Ok(Given::List(list))) => {
                 let ids: BTreeSet<&str> = list.users.iter().map(|user| user.id.as_str()).collect();
                 check(ids.len() == list.users.len(), || "a user is listed twice".into())?;
-                check(list.users.iter().all(was), || "a user is listed who was not sent so".into())?;
+                check(list.users.iter().all(was_sent), || "a user is listed who was not sent so".into())?;
                 let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
                 check(list.users.len() <= limit, || "there are more users than the limit".into())?;
                 check(query.limit.is_some() || list.next_page_token.is_none(), || {
                     "without a limit the list goes on".into()
                 })?;
-                if !self.moves {
-                    let expected: Vec<&Person> = self.users.iter().filter(|person| fits(query.state, person)).collect();
+                if !self.others_act {
+                    let expected: Vec<&Person> =
+                        self.people().iter().filter(|person| fits(query.state, person)).collect();
                     let cut = &expected[..expected.len().min(list.users.len())];
                     let same = cut.iter().zip(&list.users).all(|(person, user)| is(person, user));
                     check(same && cut.len() == list.users.len(), || "the list is not the account's".into())?;
@@ -629,17 +579,14 @@ impl Model {
                 }
                 Ok(())
             }
-            (Wish::Get(named), Ok(Given::User(user))) => {
-                check(was(user), || "this is not what was sent".into())?;
-                check(self.moves || self.expected(named).is_ok_and(|person| is(person, user)), || {
+            (Op::Get(named), Ok(Given::User(user))) => {
+                check(was_sent(user), || "this is not what was sent".into())?;
+                check(self.others_act || self.expected(named).is_ok_and(|person| is(person, user)), || {
                     "this is another user".into()
                 })
             }
-            (
-                Wish::Change { user: named, wanted, options },
-                Ok(Given::Change(StateChange { user, outcome: change })),
-            ) => {
-                check(was(user), || "this is not what was sent".into())?;
+            (Op::Change { user: named, wanted, options }, Ok(Given::Change(StateChange { user, outcome: change }))) => {
+                check(was_sent(user), || "this is not what was sent".into())?;
                 check((user.state == *wanted) != (*change == ChangeOutcome::WouldChange), || {
                     "the state is not the wanted one".into()
                 })?;
@@ -653,44 +600,44 @@ impl Model {
                 })?;
                 let silent = matches!(change, ChangeOutcome::Unchanged | ChangeOutcome::WouldChange);
                 check(!silent || self.posts == 0, || "a change was sent and not told".into())?;
-                if self.moves {
+                if self.others_act {
                     return Ok(());
                 }
                 let before = self.before.iter().find(|person| person.id == user.id);
-                let after = self.users.iter().find(|person| person.id == user.id);
+                let after = self.people().iter().find(|person| person.id == user.id);
                 check(after.is_some_and(|person| is(person, user)), || "the account says otherwise".into())?;
-                let was_so = before.is_some_and(|person| state(person) == *wanted);
+                let was_so = before.is_some_and(|person| state(&person.state) == *wanted);
                 check(*change == ChangeOutcome::NotChecked || was_so == (*change == ChangeOutcome::Unchanged), || {
                     "the change is not exact".into()
                 })?;
                 check(self.expected(named).is_ok_and(|person| person.id == user.id), || "this is another user".into())
             }
             (_, Ok(_)) => Err("the result is of another action".into()),
-            (wish, Err(error)) => self.judge_error(wish, error),
+            (op, Err(error)) => self.judge_error(op, error),
         }
     }
 
-    fn judge_error(&self, wish: &Wish, error: &Error) -> Result<(), String> {
-        if self.moves {
+    fn judge_error(&self, op: &Op, error: &Error) -> Result<(), String> {
+        if self.others_act {
             return Ok(());
         }
-        let (named, protects) = match wish {
-            Wish::List(_) => (None, false),
-            Wish::Get(named) => (Some(named), false),
-            Wish::Change { user, wanted, .. } => (Some(user), *wanted == UserState::Suspended),
+        let (named, protects) = match op {
+            Op::List(_) => (None, false),
+            Op::Get(named) => (Some(named), false),
+            Op::Change { user, wanted, .. } => (Some(user), *wanted == UserState::Suspended),
         };
-        check(error.may_have_changed() || self.before == self.users, || {
+        check(error.may_have_changed() || self.before == self.people(), || {
             "something changed, and the error denies it".into()
         })?;
-        check(!error.may_have_changed() || matches!(wish, Wish::Change { .. }), || {
-            "nothing could have changed".into()
-        })?;
+        check(!error.may_have_changed() || matches!(op, Op::Change { .. }), || "nothing could have changed".into())?;
         let expected = named.map(|named| self.expected(named));
         let fits = match (error, expected) {
             (Error::UserNotFound { .. }, Some(Err(0))) => true,
             (Error::AmbiguousUser { ids, .. }, Some(Err(count))) => ids.len() == count,
-            (Error::LastOwner { .. }, Some(Ok(person))) => person.is_last_owner && protects,
-            (Error::ExternallyManaged { .. }, Some(Ok(person))) => person.is_external && protects,
+            (Error::LastOwner { .. }, Some(Ok(person))) => person.role == Role::Owner && protects,
+            (Error::ExternallyManaged { .. }, Some(Ok(person))) => {
+                person.role == Role::ExternallyManagedAdministrator && protects
+            }
             // A refusal that was made up may say so of anybody by id.
             (Error::UserNotFound { user: UserRef::Id(_), .. }, _) => self.faults > 0,
             (Error::UserNotFound { .. } | Error::AmbiguousUser { .. }, _) => false,
@@ -706,7 +653,7 @@ impl Model {
             UserRef::Id(id) => person.id == *id,
             UserRef::Email(email) => person.email.eq_ignore_ascii_case(email),
         };
-        let mut found = self.users.iter().filter(names);
+        let mut found = self.people().iter().filter(names);
         match (found.next(), found.count()) {
             (Some(person), 0) => Ok(person),
             (None, _) => Err(0),
@@ -719,16 +666,28 @@ fn check(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
     if holds { Ok(()) } else { Err(problem()) }
 }
 
-fn state(person: &Person) -> UserState {
-    match person.state {
+fn state(state: &str) -> UserState {
+    match state {
         "ACTIVE" => UserState::Active,
         "SUSPENDED" => UserState::Suspended,
         other => UserState::Other(other.into()),
     }
 }
 
+/// Whether a user is this person of the account.
 fn is(person: &Person, user: &User) -> bool {
-    person.id == user.id && person.email == user.email && state(person) == user.state
+    let Person { id, email, display_name, state: of_person, create_time, path, role: _ } = person;
+    let texts = [(id, &user.id), (email, &user.email), (display_name, &user.display_name)];
+    let rest = [(create_time, &user.create_time), (path, &user.path)];
+    texts.iter().chain(&rest).all(|(a, b)| a == b) && state(of_person) == user.state
+}
+
+/// Whether a user is the one that an answer described.
+fn says(sent: &Value, user: &User) -> bool {
+    let texts = [("id", &user.id), ("email", &user.email), ("display_name", &user.display_name)];
+    let rest = [("create_time", &user.create_time), ("path", &user.path)];
+    texts.iter().chain(&rest).all(|(key, text)| sent[key] == text.as_str())
+        && sent["state"].as_str().is_some_and(|word| state(word) == user.state)
 }
 
 fn fits(filter: Option<StateFilter>, person: &Person) -> bool {
