@@ -34,6 +34,7 @@
 //! a monotonic clock. A component that asks for more does not link. A call ends at its deadline, memory is limited, and an
 //! instance that trapped is thrown away.
 
+#![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 mod bindings;

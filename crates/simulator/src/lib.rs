@@ -13,14 +13,14 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use onepassword_users_simulator::{Account, PERMISSIONS, Person, Request, Service};
+//! use onepassword_users_simulator::{Account, Person, Request, Service};
 //!
 //! let mut account = Account::new("ABCDEFGHIJKLMNOPQRSTUVWXYZ");
 //! account.insert(Person::new("WENDY", "wendy@example.com"));
 //! let mut service = Service::new(account, 1);
-//! let application = service.add_application(&PERMISSIONS);
 //!
-//! let token = service.issue_token(&application.client_id, Duration::ZERO);
+//! let client_id = service.application().client_id.clone();
+//! let token = service.issue_token(&client_id, Duration::ZERO);
 //! let bearer = format!("Bearer {token}");
 //! let mut get = |now| {
 //!     let request = Request {

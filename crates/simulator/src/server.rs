@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::account::Account;
-use crate::service::{Application, Operation, PERMISSIONS, Request, Service, TOKEN_LIFETIME};
+use crate::service::{Application, Operation, Request, Service, TOKEN_LIFETIME};
 
 /// How many requests are remembered: the latest.
 const MAX_RECORDS: usize = 10_000;
@@ -125,7 +125,7 @@ impl Simulator {
         let mut service = Service::new(account, config.seed.wrapping_add(1));
         service.set_token_lifetime(config.token_lifetime);
         service.set_page_size(config.page_size);
-        let application = service.add_application(&PERMISSIONS);
+        let application = service.application().clone();
         let shared = Arc::new(Shared {
             began: Instant::now(),
             service: Mutex::new(service),

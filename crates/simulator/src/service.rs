@@ -101,7 +101,8 @@ struct Token {
 #[derive(Debug)]
 pub struct Service {
     account: Account,
-    applications: Vec<Application>,
+    application: Application,
+    others: Vec<Application>,
     token_lifetime: Duration,
     page_size: usize,
     tokens: HashMap<String, Token>,
@@ -189,13 +190,14 @@ fn json(value: &impl Serialize) -> String {
 }
 
 impl Service {
-    /// A service for this account, without applications. The same seed makes the same ids, secrets and tokens.
+    /// A service for this account, with one application. The same seed makes the same ids, secrets and tokens.
     #[must_use]
     pub fn new(account: Account, seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         Self {
             account,
-            applications: Vec::new(),
+            application: application(&mut random, &PERMISSIONS),
+            others: Vec::new(),
             token_lifetime: TOKEN_LIFETIME,
             page_size: MAX_PAGE_SIZE,
             tokens: HashMap::new(),
@@ -225,22 +227,26 @@ impl Service {
         &mut self.account
     }
 
+    /// The application with all four permissions that every service has.
+    #[must_use]
+    pub fn application(&self) -> &Application {
+        &self.application
+    }
+
     /// Adds an application with these permissions, and with a made-up id and secret.
     pub fn add_application(&mut self, permissions: &[Operation]) -> Application {
-        let mut hex = |digits: usize| (0..digits).map(|_| self.random.digit(16)).collect::<String>();
-        let application = Application {
-            client_id: format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12)),
-            client_secret: format!("simulated-{}", hex(32)),
-            permissions: permissions.to_vec(),
-        };
-        self.insert_application(application.clone());
+        let application = application(&mut self.random, permissions);
+        self.others.push(application.clone());
         application
     }
 
-    /// Adds this application, in place of one with the same client id.
+    /// Adds this application.
     pub fn insert_application(&mut self, application: Application) {
-        self.applications.retain(|other| other.client_id != application.client_id);
-        self.applications.push(application);
+        self.others.push(application);
+    }
+
+    fn applications(&self) -> impl Iterator<Item = &Application> {
+        std::iter::once(&self.application).chain(&self.others)
     }
 
     /// Gives out a token of this client, as a platform that runs OAuth itself would obtain it.
@@ -348,7 +354,7 @@ impl Service {
         let Some((id, secret)) = pair.as_deref().and_then(|pair| pair.split_once(':')) else {
             return Err(oauth(401, "invalid_client", "HTTP Basic authentication is required"));
         };
-        let known = self.applications.iter().find(|known| known.client_id == id && known.client_secret == secret);
+        let known = self.applications().find(|known| known.client_id == id && known.client_secret == secret);
         match known {
             Some(application) => Ok(application.client_id.clone()),
             None => Err(oauth(401, "invalid_client", "client authentication failed")),
@@ -371,7 +377,7 @@ impl Service {
         if account != self.account.id() {
             return Err(gateway(403, 7, "the application does not belong to this account"));
         }
-        let application = self.applications.iter().find(|application| application.client_id == *client_id);
+        let application = self.applications().find(|application| application.client_id == *client_id);
         if application.is_some_and(|application| application.permissions.contains(&operation)) {
             Ok(())
         } else {
@@ -457,6 +463,15 @@ impl Service {
     }
 }
 
+fn application(random: &mut Rng, permissions: &[Operation]) -> Application {
+    let mut hex = |digits: usize| (0..digits).map(|_| random.digit(16)).collect::<String>();
+    Application {
+        client_id: format!("{}-{}-4{}-a{}-{}", hex(8), hex(4), hex(3), hex(3), hex(12)),
+        client_secret: format!("simulated-{}", hex(32)),
+        permissions: permissions.to_vec(),
+    }
+}
+
 /// `<CompanyOrProductName>/<version>`, and whatever follows.
 fn check_user_agent(request: &Request<'_>) -> Result<(), Refusal> {
     let product = request
@@ -507,8 +522,8 @@ mod tests {
     fn service() -> (Service, Application) {
         let mut account = Account::new("A");
         account.insert(Person::new("X", "x@example.com"));
-        let mut service = Service::new(account, 7);
-        let application = service.add_application(&PERMISSIONS);
+        let service = Service::new(account, 7);
+        let application = service.application().clone();
         (service, application)
     }
 
