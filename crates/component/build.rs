@@ -7,11 +7,12 @@ use std::process::Command;
 use onepassword_users_guest_build::{TARGET, build};
 
 /// Everything that the component is built from, relative to the workspace.
-const INPUTS: [&str; 9] = [
+const INPUTS: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
     "build.rs",
-    "core",
+    "core/Cargo.toml",
+    "core/src",
     "crates/guest-build",
     "crates/guest-runtime",
     "crates/wasi-driver",

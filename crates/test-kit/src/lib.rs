@@ -3,8 +3,8 @@
 //! - [`driver`] carries out the steps of an action against a function, under virtual time.
 //! - [`checks`] are the functions of the fuzz targets, which also run as property tests.
 //! - [`storm`] simulates conversations in which everything may go wrong, from seeds.
-//! - [`hostile`] serves bytes over real sockets that no honest service would send.
-//! - [`harness`] is the built component in the host, in front of a simulated account.
+//! - `hostile` serves bytes over real sockets that no honest service would send.
+//! - `harness` is the built component in the host, in front of a simulated account.
 //!
 //! The last two need the feature `host`, which brings wasmtime.
 
