@@ -145,7 +145,7 @@ impl Outbound {
     /// Whether the component may speak to this origin: only to the one of the setting `base-url`.
     fn allows(&self, uri: &http::Uri) -> bool {
         let base_url = match self.settings.get("base-url") {
-            Ok(Some(text)) if !text.trim().is_empty() => BaseUrl::parse(&text),
+            Ok(Some(text)) if !text.trim().is_empty() => BaseUrl::parse(&text).map_err(|error| error.to_string()),
             Ok(_) => Ok(BaseUrl::default()),
             Err(error) => Err(error.to_string()),
         };
