@@ -6,7 +6,7 @@ use alloc::string::ToString;
 use crate::api::call::ApiCall;
 use crate::api::refusal::{self, Protection};
 use crate::api::service_error::ServiceError;
-use crate::error::{Error, PAGE_TOKEN_REFUSED, UnavailableCause};
+use crate::error::{Error, UnavailableCause};
 use crate::http::{Response, TransportError, TransportFault};
 use crate::retry;
 use crate::secret::Secret;
@@ -42,9 +42,7 @@ pub(crate) fn response_to_call(
         401 => Error::Unauthenticated { name: secret_name, service },
         403 => Error::PermissionDenied { permission: call.permission(), service },
         404 => not_found(call, service, settings, has_routes),
-        400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => {
-            Error::Other { problem: PAGE_TOKEN_REFUSED.into(), service: Some(service) }
-        }
+        400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => Error::PageTokenRefused { service },
         _ => failure(service, response, call.is_change()),
     })
 }

@@ -102,6 +102,18 @@ pub enum Error {
         /// A change was sent, and its outcome is not known.
         may_have_changed: bool,
     },
+    /// The service refused a request with a page token as a bad one. A page token is good for one account and a limited time.
+    PageTokenRefused {
+        /// The error of the service.
+        service: ServiceError,
+    },
+    /// The account has more users than one list may have.
+    TooManyUsers(TooMany),
+    /// The pages of the list have no end.
+    EndlessList {
+        /// The reason why the list was given up.
+        problem: String,
+    },
     /// The driver misused the action. A bug in the driver.
     Driver(DriverError),
     /// Any other failure.
@@ -135,6 +147,16 @@ pub enum UnavailableCause {
         /// The reason in the platform's words.
         detail: String,
     },
+}
+
+/// The bound that [`Error::TooManyUsers`] is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TooMany {
+    /// There are more than this many users.
+    Users(u32),
+    /// The users have more text than this, in bytes.
+    Bytes(usize),
 }
 
 /// The reason of [`Error::InvalidArgument`].
@@ -214,10 +236,6 @@ impl fmt::Display for DriverError {
 
 impl core::error::Error for DriverError {}
 
-/// The problem of a bad request that had a page token.
-pub(crate) const PAGE_TOKEN_REFUSED: &str = "the service refused the request, perhaps for its page token, which is good for \
-                                             one account and one state filter, and not for ever";
-
 impl Error {
     /// The error of a setting or secret that is not valid.
     pub(crate) fn misconfigured(name: &'static str, problem: impl Into<SettingError>) -> Self {
@@ -239,6 +257,9 @@ impl Error {
             Self::RateLimited { .. } => "rate-limited",
             Self::Unavailable { .. } => "unavailable",
             Self::InvalidResponse { .. } => "invalid-response",
+            Self::PageTokenRefused { .. } => "page-token-refused",
+            Self::TooManyUsers(_) => "too-many-users",
+            Self::EndlessList { .. } => "endless-list",
             Self::Driver(_) | Self::Other { .. } => "other",
         }
     }
@@ -252,6 +273,7 @@ impl Error {
             | Self::LastOwner { service }
             | Self::ExternallyManaged { service }
             | Self::RateLimited { service, .. }
+            | Self::PageTokenRefused { service }
             | Self::Unavailable { cause: UnavailableCause::Service(service), .. } => Some(service),
             Self::Misconfigured { service, .. } | Self::UserNotFound { service, .. } | Self::Other { service, .. } => {
                 service.as_ref()
@@ -260,6 +282,8 @@ impl Error {
             | Self::AmbiguousUser { .. }
             | Self::Unavailable { .. }
             | Self::InvalidResponse { .. }
+            | Self::TooManyUsers(_)
+            | Self::EndlessList { .. }
             | Self::Driver(_) => None,
         }
     }
@@ -277,12 +301,6 @@ impl Error {
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
-    }
-
-    /// Whether the service refused a request with a page token as a bad one, most likely because of that token.
-    #[must_use]
-    pub fn may_be_the_page_token(&self) -> bool {
-        matches!(self, Self::Other { problem, .. } if problem == PAGE_TOKEN_REFUSED)
     }
 
     /// The time to wait before the next attempt, if the service named one.
@@ -360,6 +378,11 @@ impl Error {
             Self::InvalidResponse { .. } => {
                 "Check that base-url names the service itself, and that nothing on the way alters answers."
             }
+            Self::PageTokenRefused { .. } => "Start the list again from its beginning.",
+            Self::TooManyUsers(_) => "List the account in parts, with limit and page-token.",
+            Self::EndlessList { .. } => {
+                "Check that base-url names the service itself, and that nothing on the way alters answers."
+            }
             Self::Driver(_) | Self::Other { .. } => "See what the service said, and the documentation of this error.",
         })
     }
@@ -419,6 +442,10 @@ impl fmt::Display for Error {
             Self::InvalidResponse { problem, status, .. } => {
                 write!(f, "the answer cannot be trusted (HTTP {status}): {problem}")
             }
+            Self::PageTokenRefused { service } => write!(f, "the service refused the page token ({service})"),
+            Self::TooManyUsers(TooMany::Users(max)) => write!(f, "the account has more than {max} users"),
+            Self::TooManyUsers(TooMany::Bytes(max)) => write!(f, "the users have more than {max} bytes of text"),
+            Self::EndlessList { problem } => write!(f, "the list has no end: {problem}"),
             Self::Driver(error) => error.fmt(f),
             Self::Other { problem, service } => {
                 f.write_str(problem)?;

@@ -76,7 +76,7 @@ mod token;
 mod values;
 
 pub use api::service_error::ServiceError;
-pub use error::{ArgumentError, DriverError, Error, UnavailableCause};
+pub use error::{ArgumentError, DriverError, Error, TooMany, UnavailableCause};
 pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
 pub use listing::{Listing, MAX_LISTING};
 pub use machine::{Action, Event, LookupError, Step};
@@ -85,8 +85,9 @@ pub use session::Session;
 pub use time::Instant;
 pub use values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
 pub use values::change::{ChangeMode, ChangeModeError, ChangeOutcome, StateChange};
-pub use values::query::{ListQuery, MAX_USERS, QueryError, StateFilter, UserList};
+pub use values::page_token::PageTokenError;
+pub use values::query::{ListQuery, MAX_USERS, QueryError, UserList};
 pub use values::settings::{
     AccountId, AccountIdError, NumberError, SecretError, SettingError, UserAgent, UserAgentError,
 };
-pub use values::user::{User, UserRef, UserRefError, UserState};
+pub use values::user::{StateFilter, User, UserRef, UserRefError, UserState};

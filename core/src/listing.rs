@@ -4,8 +4,9 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::error::Error;
-use crate::pages::{CIRCLE, MAX_PAGE_SIZE, SeenIds, Trail};
+use crate::error::{Error, TooMany};
+use crate::pages::{SeenIds, Trail, circle};
+use crate::values::page_token::MAX_PAGE_SIZE;
 use crate::values::query::ListQuery;
 
 /// The most users that a [`Listing`] reads. It ends a list without an end.
@@ -66,8 +67,8 @@ impl Listing {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidResponse`] if a page token comes for the second time, or if a part that is not the last has no new user;
-    /// [`Error::Other`] if there are more than [`MAX_LISTING`] users.
+    /// [`Error::EndlessList`] if a page token comes for the second time, or if a part that is not the last has no new user;
+    /// [`Error::TooManyUsers`] if there are more than [`MAX_LISTING`].
     pub fn take<U>(
         &mut self,
         mut users: Vec<U>,
@@ -77,21 +78,19 @@ impl Listing {
         let read = u32::try_from(users.len()).unwrap_or(u32::MAX);
         users.retain(|user| self.seen.insert(id(user)));
         self.parts += 1;
-        if self.seen.len() > MAX_LISTING as usize || self.parts > MAX_PARTS {
-            let problem = format!(
-                "the account has more than {MAX_LISTING} users, or their list has no end; list it in parts, with limit and \
-                 page-token"
-            );
-            return Err(Error::Other { problem, service: None });
+        if self.seen.len() > MAX_LISTING as usize {
+            return Err(Error::TooManyUsers(TooMany::Users(MAX_LISTING)));
+        }
+        if self.parts > MAX_PARTS {
+            return Err(Error::EndlessList { problem: format!("there are more than {MAX_PARTS} parts") });
         }
         if next_page_token.as_deref().is_some_and(|token| !self.trail.follow(token)) {
-            return Err(Error::InvalidResponse { problem: CIRCLE.into(), status: 200, may_have_changed: false });
+            return Err(circle());
         }
         self.rest.limit = self.rest.limit.map(|left| left.saturating_sub(read));
         self.has_ended = next_page_token.is_none() || self.rest.limit == Some(0);
         if users.is_empty() && !self.has_ended {
-            let problem = "a part of the list brought nobody new, so that it would never end".into();
-            return Err(Error::InvalidResponse { problem, status: 200, may_have_changed: false });
+            return Err(Error::EndlessList { problem: "a part of the list has no new user".into() });
         }
         self.rest.page_token = next_page_token;
         Ok(users)
@@ -118,7 +117,7 @@ mod tests {
             let mut listing = Listing::new(query(None));
             assert!(listing.take(Vec::from(["A"]), token("next"), |id| id).is_ok());
             let error = listing.take(Vec::from(["B"]), token(circle), |id| id).err();
-            assert!(matches!(error, Some(Error::InvalidResponse { .. })), "{circle}");
+            assert!(matches!(error, Some(Error::EndlessList { .. })), "{circle}");
         }
         let mut listing = Listing::new(query(None));
         let ends = (0..).find(|n| listing.take(Vec::from(["A"]), Some(format!("{n}")), |id| id).is_err());
@@ -128,6 +127,6 @@ mod tests {
         assert_eq!(ends, Some(MAX_PARTS), "new page tokens for ever, and one new user each");
         let ids: Vec<String> = (0..=MAX_LISTING).map(|n| format!("{n}")).collect();
         let error = Listing::new(query(None)).take(ids, None, |id| id.as_str()).err();
-        assert!(matches!(error, Some(Error::Other { .. })));
+        assert_eq!(error, Some(Error::TooManyUsers(TooMany::Users(MAX_LISTING))));
     }
 }

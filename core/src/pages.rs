@@ -9,16 +9,17 @@ use alloc::string::String;
 use crate::api::body::Page;
 use crate::api::call::ApiCall;
 use crate::client::{CallError, Client};
-use crate::values::query::{MAX_PAGE_TOKEN_BYTES, StateFilter};
-use crate::values::user::{User, UserState};
+use crate::error::Error;
+use crate::values::page_token::MAX_SERVICE_TOKEN_BYTES;
+use crate::values::user::{StateFilter, User, UserState};
 
-/// The largest page that the service returns.
-pub(crate) const MAX_PAGE_SIZE: usize = 1000;
 /// The most pages that one action reads: 250,000 users in pages of 10. It ends a list without an end.
 const MAX_PAGES: usize = 25_000;
 
-/// The message about a page token that was followed before.
-pub(crate) const CIRCLE: &str = "a page token came for the second time, so that the list would never end";
+/// The error of a page token that was followed before.
+pub(crate) fn circle() -> Error {
+    Error::EndlessList { problem: "a page token came for the second time".into() }
+}
 
 /// The page tokens that were followed. Coming back to one of them would go on forever.
 #[derive(Debug, Default)]
@@ -70,38 +71,44 @@ impl SeenIds {
     }
 }
 
-/// The pages of a list, one after another, within one action.
+/// The pages of a list, one after another, within one action. All have the same page size.
 pub(crate) struct Pages<'a> {
     client: &'a Client,
     state: Option<StateFilter>,
+    page_size: u16,
+    /// The token of the latest page.
+    page_token: Option<String>,
+    /// The token of the next page.
     next_page_token: Option<String>,
     trail: Trail,
     pages: usize,
-    has_ended: bool,
 }
 
 impl<'a> Pages<'a> {
-    pub(crate) fn new(client: &'a Client, state: Option<StateFilter>, page_token: Option<String>) -> Self {
-        Self { client, state, next_page_token: page_token, trail: Trail::default(), pages: 0, has_ended: false }
+    /// Starts at the page of this token, or at the first page.
+    pub(crate) fn new(
+        client: &'a Client,
+        state: Option<StateFilter>,
+        page_size: u16,
+        page_token: Option<String>,
+    ) -> Self {
+        let mut trail = Trail::default();
+        if let Some(token) = &page_token {
+            trail.follow(token);
+        }
+        Self { client, state, page_size, page_token: None, next_page_token: page_token, trail, pages: 0 }
     }
 
-    /// The page token of the rest; `None` if there is no more.
-    pub(crate) fn into_next_page_token(self) -> Option<String> {
-        self.next_page_token
+    /// The page tokens of the latest page and of the one after it.
+    pub(crate) fn into_tokens(self) -> (Option<String>, Option<String>) {
+        (self.page_token, self.next_page_token)
     }
 
-    /// Reads the next page, of at most `page_size` users, and hands them over. False if it was the last page.
-    pub(crate) async fn next(&mut self, page_size: usize, mut take: impl FnMut(User)) -> Result<bool, CallError> {
-        if self.has_ended {
-            return Ok(false);
-        }
-        let page_size = page_size.min(MAX_PAGE_SIZE);
-        let page_token = self.next_page_token.take();
-        // The caller's own token is the first one followed. Later ones were noted when they came.
-        if let (0, Some(token)) = (self.pages, &page_token) {
-            self.trail.follow(token);
-        }
-        let call = ApiCall::List { state: self.state, page_size, page_token: page_token.as_deref() };
+    /// Reads the next page and hands its users over. False if it is the last page; must not be called again then.
+    pub(crate) async fn next(&mut self, mut take: impl FnMut(User)) -> Result<bool, CallError> {
+        self.page_token = self.next_page_token.take();
+        let page_size = usize::from(self.page_size);
+        let call = ApiCall::List { state: self.state, page_size, page_token: self.page_token.as_deref() };
         let answer = self.client.call(&call).await?;
         let page = Page::parse(answer.body()).map_err(|problem| answer.invalid(&problem))?;
         self.pages += 1;
@@ -114,21 +121,20 @@ impl<'a> Pages<'a> {
             return Err(answer.invalid(&problem).into());
         }
         if let Some(token) = &page.next_page_token {
-            if token.len() > MAX_PAGE_TOKEN_BYTES {
-                let problem = format!("a page token is longer than {MAX_PAGE_TOKEN_BYTES} bytes");
+            if token.len() > MAX_SERVICE_TOKEN_BYTES {
+                let problem = format!("a page token is longer than {MAX_SERVICE_TOKEN_BYTES} bytes");
                 return Err(answer.invalid(&problem).into());
             }
             if !self.trail.follow(token) {
-                return Err(answer.invalid(&CIRCLE).into());
+                return Err(circle().into());
             }
             if self.pages >= MAX_PAGES {
-                return Err(answer.invalid(&format!("there are more than {MAX_PAGES} pages")).into());
+                return Err(Error::EndlessList { problem: format!("there are more than {MAX_PAGES} pages") }.into());
             }
         }
-        self.has_ended = page.next_page_token.is_none();
         self.next_page_token = page.next_page_token;
         page.users.into_iter().for_each(&mut take);
-        Ok(!self.has_ended)
+        Ok(self.next_page_token.is_some())
     }
 }
 

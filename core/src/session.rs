@@ -28,14 +28,15 @@ impl Session {
     /// # Errors
     ///
     /// The action ends in [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit of 0 or above
-    /// [`MAX_USERS`](crate::MAX_USERS) and for an empty or overlong page token, in [`Error::Other`](crate::Error::Other) if there
-    /// are more users than that and no limit, and otherwise as every action.
+    /// [`MAX_USERS`](crate::MAX_USERS) and for a page token that is not one of a [`UserList`] with the same state filter, in
+    /// [`Error::TooManyUsers`](crate::Error::TooManyUsers) if there are more users than that and no limit, and otherwise as
+    /// every action.
     #[must_use]
     pub fn list_users(&self, query: ListQuery) -> Action<UserList> {
         let tokens = self.tokens.clone();
         Action::new(move |effects| async move {
-            query.check()?;
-            list::list(&Client::new(effects, tokens).await?, query).await
+            let start = query.start()?;
+            list::list(&Client::new(effects, tokens).await?, start, query.limit).await
         })
     }
 

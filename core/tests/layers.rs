@@ -9,7 +9,7 @@ use std::path::Path;
 const LAYERS: [(&str, &[&str]); 7] = [
     ("foundation", &["time", "secret", "text"]),
     ("http", &["http"]),
-    ("values", &["values::base_url", "values::settings", "values::user", "values::query", "values::change", "values"]),
+    ("values", &["values::base_url", "values::settings", "values::user", "values::page_token", "values::query", "values::change", "values"]),
     ("api", &["api::service_error", "api::refusal", "api::body", "api::call", "api"]),
     ("machine", &["error", "machine", "retry"]),
     ("client", &["token", "config", "classify", "sender", "client", "pages", "listing"]),

@@ -1,47 +1,53 @@
 //! Lists of users, which are whole or an error.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use crate::client::Client;
-use crate::error::Error;
-use crate::pages::{MAX_PAGE_SIZE, Pages, SeenIds};
-use crate::values::query::{ListQuery, MAX_USERS, UserList};
+use crate::error::{Error, TooMany};
+use crate::pages::{Pages, SeenIds};
+use crate::values::page_token::PageToken;
+use crate::values::query::{MAX_USERS, UserList};
 
 /// The most text that one list holds, in bytes: about ten times as much as 250,000 users have.
 const MAX_TEXT_BYTES: usize = 128 * 1024 * 1024;
 
-/// Reads pages to the end of the list, or to its limit.
-pub(crate) async fn list(client: &Client, query: ListQuery) -> Result<UserList, Error> {
-    let (mut users, mut text_bytes) = (Vec::new(), 0);
-    let (mut read, mut seen) = (0, SeenIds::default());
-    let mut pages = Pages::new(client, query.state, query.page_token);
-    let mut has_more = true;
-    while has_more {
-        let room = query.limit.map_or(MAX_PAGE_SIZE, |limit| (limit as usize).saturating_sub(read).min(MAX_PAGE_SIZE));
-        if room == 0 {
-            break;
-        }
-        has_more = pages
-            .next(room, |user| {
-                read += 1;
-                text_bytes += user.text_bytes();
-                if seen.insert(&user.id) {
+/// Reads pages from `start` to the end of the list, or until there are `limit` users.
+pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) -> Result<UserList, Error> {
+    let PageToken { service_token, page_size, offset, state } = start;
+    let limit = limit.map_or(usize::MAX, |limit| limit as usize);
+    let (mut users, mut text_bytes, mut seen) = (Vec::new(), 0, SeenIds::default());
+    let mut pages = Pages::new(client, state, page_size, service_token);
+    // The users at the beginning of the page that are not part of this list, and those that are done with.
+    let mut skipped = offset;
+    loop {
+        let (mut position, mut done) = (0, 0);
+        let has_more = pages
+            .next(|user| {
+                position += 1;
+                if position <= skipped || users.len() < limit {
+                    done = position;
+                }
+                if position > skipped && users.len() < limit && seen.insert(&user.id) {
+                    text_bytes += user.text_bytes();
                     users.push(user);
                 }
             })
             .await?;
         if text_bytes > MAX_TEXT_BYTES {
-            let problem = format!(
-                "the users have more than {MAX_TEXT_BYTES} bytes of text; list them in parts, with limit and page-token"
-            );
-            return Err(Error::Other { problem, service: None });
+            return Err(Error::TooManyUsers(TooMany::Bytes(MAX_TEXT_BYTES)));
         }
-        if read > MAX_USERS as usize {
-            let problem =
-                format!("the account has more than {MAX_USERS} users; list it in parts, with limit and page-token");
-            return Err(Error::Other { problem, service: None });
+        if users.len() > MAX_USERS as usize {
+            return Err(Error::TooManyUsers(TooMany::Users(MAX_USERS)));
         }
+        if users.len() < limit && has_more {
+            skipped = 0;
+            continue;
+        }
+        // The limit may end the list inside a page.
+        let (token, next_token) = pages.into_tokens();
+        let (service_token, offset) = if done < position { (token, done) } else { (next_token, 0) };
+        let rest = PageToken { service_token, page_size, offset, state };
+        let has_rest = done < position || has_more;
+        return Ok(UserList { users, next_page_token: has_rest.then(|| rest.encode()) });
     }
-    Ok(UserList { users, next_page_token: pages.into_next_page_token() })
 }

@@ -8,8 +8,9 @@ use crate::api::body::parse_user;
 use crate::api::call::ApiCall;
 use crate::client::{CallError, Client};
 use crate::error::{Error, MAX_NAMESAKES};
-use crate::pages::{MAX_PAGE_SIZE, Pages};
+use crate::pages::Pages;
 use crate::values::change::TargetState;
+use crate::values::page_token::MAX_PAGE_SIZE;
 use crate::values::user::{Email, Target, User, UserId, UserRef};
 
 /// Finds the user that `target` refers to. `user` is the reference as the caller gave it, for the error.
@@ -48,11 +49,11 @@ pub(crate) async fn call(
 /// Searches the whole account, since two users may have the same address.
 async fn search(client: &Client, email: &Email, user: &UserRef) -> Result<User, Error> {
     let (mut found, mut ids) = (None, Vec::<String>::new());
-    let mut pages = Pages::new(client, None, None);
+    let mut pages = Pages::new(client, None, MAX_PAGE_SIZE, None);
     let mut has_more = true;
     while has_more && ids.len() < MAX_NAMESAKES {
         has_more = pages
-            .next(MAX_PAGE_SIZE, |user| {
+            .next(|user| {
                 // Pages shift when the account changes while it is read: one id that comes twice is one user.
                 if ids.len() < MAX_NAMESAKES && email.matches(&user.email) && !ids.contains(&user.id) {
                     ids.push(user.id.clone());

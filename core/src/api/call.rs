@@ -10,9 +10,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::http::{HeaderValue, Method, Request};
 use crate::secret::Secret;
 use crate::values::base_url::ApiVersion;
-use crate::values::query::StateFilter;
 use crate::values::settings::Settings;
-use crate::values::user::UserId;
+use crate::values::user::{StateFilter, UserId};
 
 /// The longest response body that is accepted, in bytes. A page of 1,000 users has about 300 kB.
 const MAX_RESPONSE_BODY: usize = 4 * 1024 * 1024;

@@ -2,6 +2,7 @@
 
 pub(crate) mod base_url;
 pub(crate) mod change;
+pub(crate) mod page_token;
 pub(crate) mod query;
 pub(crate) mod settings;
 pub(crate) mod user;

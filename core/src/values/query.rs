@@ -4,21 +4,13 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::values::user::User;
+use crate::values::page_token::{MAX_PAGE_SIZE, PageToken, PageTokenError};
+use crate::values::user::{StateFilter, User};
 
 /// The most users that one list returns: an amount that fits comfortably into memory.
 pub const MAX_USERS: u32 = 250_000;
-/// The longest page token that is accepted, in bytes. This fits into a URL everywhere.
-pub(crate) const MAX_PAGE_TOKEN_BYTES: usize = 4096;
-
-/// A filter for the users of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StateFilter {
-    /// Users who can sign in.
-    Active,
-    /// Users who were suspended.
-    Suspended,
-}
+/// The page size of a list whose limit is not larger than this. Its continuations keep the page size, so it is not smaller.
+const SMALL_PAGE_SIZE: u16 = 100;
 
 /// The users to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,16 +24,18 @@ pub struct ListQuery {
 }
 
 impl ListQuery {
-    /// Checks the bounds of limit and page token.
-    pub(crate) fn check(&self) -> Result<(), QueryError> {
+    /// Checks limit and page token, and returns the place to start at.
+    pub(crate) fn start(&self) -> Result<PageToken, QueryError> {
         if self.limit.is_some_and(|limit| limit == 0 || limit > MAX_USERS) {
             return Err(QueryError::Limit);
         }
-        match self.page_token.as_deref() {
-            Some("") => Err(QueryError::EmptyPageToken),
-            Some(token) if token.len() > MAX_PAGE_TOKEN_BYTES => Err(QueryError::LongPageToken),
-            _ => Ok(()),
-        }
+        let Some(token) = &self.page_token else {
+            let is_small = self.limit.is_some_and(|limit| limit <= u32::from(SMALL_PAGE_SIZE));
+            let page_size = if is_small { SMALL_PAGE_SIZE } else { MAX_PAGE_SIZE };
+            return Ok(PageToken { service_token: None, page_size, offset: 0, state: self.state });
+        };
+        let token = PageToken::decode(token).map_err(QueryError::PageToken)?;
+        if token.state == self.state { Ok(token) } else { Err(QueryError::PageToken(PageTokenError::OtherState)) }
     }
 }
 
@@ -51,10 +45,8 @@ impl ListQuery {
 pub enum QueryError {
     /// The limit is not from 1 to [`MAX_USERS`].
     Limit,
-    /// The page token is empty.
-    EmptyPageToken,
-    /// The page token is longer than 4096 bytes.
-    LongPageToken,
+    /// The page token is not valid.
+    PageToken(PageTokenError),
 }
 
 impl QueryError {
@@ -62,7 +54,7 @@ impl QueryError {
     pub(crate) fn argument(self) -> &'static str {
         match self {
             Self::Limit => "limit",
-            Self::EmptyPageToken | Self::LongPageToken => "page-token",
+            Self::PageToken(_) => "page-token",
         }
     }
 }
@@ -71,13 +63,19 @@ impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Limit => write!(f, "it is not from 1 to {MAX_USERS}"),
-            Self::EmptyPageToken => f.write_str("it is empty; leave it out to begin at the first page"),
-            Self::LongPageToken => write!(f, "it is longer than {MAX_PAGE_TOKEN_BYTES} bytes"),
+            Self::PageToken(error) => error.fmt(f),
         }
     }
 }
 
-impl core::error::Error for QueryError {}
+impl core::error::Error for QueryError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Limit => None,
+            Self::PageToken(error) => Some(error),
+        }
+    }
+}
 
 /// A list of users, and the page token to continue it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

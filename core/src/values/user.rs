@@ -51,6 +51,15 @@ impl User {
     }
 }
 
+/// A filter for the users of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StateFilter {
+    /// Users who can sign in.
+    Active,
+    /// Users who were suspended.
+    Suspended,
+}
+
 /// A caller's reference to a user, not checked yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UserRef {
