@@ -146,6 +146,9 @@ impl From<core_::Error> for wit::Error {
             Error::InvalidResponse { status, may_have_changed, .. } => {
                 Self::InvalidResponse(wit::InvalidResponse { message, status, may_have_changed })
             }
+            Error::EndlessList { .. } => {
+                Self::InvalidResponse(wit::InvalidResponse { message, status: 200, may_have_changed: false })
+            }
             Error::Other { service, .. } => Self::Other(wit::Failure { message, reply: service.map(wit::Reply::from) }),
             // The core may grow cases that the contract does not have.
             other => Self::Other(wit::Failure { message, reply: other.service().cloned().map(wit::Reply::from) }),

@@ -134,7 +134,12 @@ mod tests {
     use super::*;
 
     fn token(service_token: Option<&str>, page_size: u16, offset: u16) -> PageToken {
-        PageToken { service_token: service_token.map(Into::into), page_size, offset, state: Some(StateFilter::Suspended) }
+        PageToken {
+            service_token: service_token.map(Into::into),
+            page_size,
+            offset,
+            state: Some(StateFilter::Suspended),
+        }
     }
 
     #[test]
