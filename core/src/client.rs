@@ -147,7 +147,7 @@ impl Client {
 
     async fn request_token(&self, key: &TokenKey) -> Result<Secret, SendError> {
         let Sender { effects, settings, .. } = &self.sender;
-        let client_secret = config::required_secret(effects, "client-secret").await?;
+        let client_secret = config::client_secret(effects).await?;
         let basic = basic(key.client_id(), &client_secret);
         let requested_at = effects.now();
         let secrets = [&basic, &client_secret, key.client_id()];

@@ -1,8 +1,5 @@
 //! The settings and credentials of an action, looked up through the machine.
 
-use alloc::string::String;
-use alloc::vec::Vec;
-
 use crate::api::body::is_bearer_token;
 use crate::error::Error;
 use crate::machine::Effects;
@@ -30,32 +27,36 @@ impl Credentials {
 
 /// Looks all settings up and parses them.
 pub(crate) async fn settings(effects: &Effects) -> Result<Settings, Error> {
-    let mut values: Vec<(&str, String)> = Vec::new();
-    for name in Settings::NAMES {
-        values.extend(effects.setting(name).await?.map(|value| (name, value)));
-    }
-    let get = |name: &str| values.iter().find(|(other, _)| *other == name).map(|(_, value)| value.as_str());
+    let values = effects.settings(&Settings::NAMES).await?;
+    let get = |name: &str| Settings::NAMES.iter().zip(&values).find(|(other, _)| **other == name)?.1.as_deref();
     Settings::parse(get).map_err(|(name, problem)| Error::misconfigured(name, problem))
 }
 
 /// Looks up the part of the credentials that identifies the client. The client secret is looked up for a token request only.
 pub(crate) async fn credentials(effects: &Effects, settings: &Settings) -> Result<Credentials, Error> {
-    if let Some(token) = effects.secret("access-token").await? {
+    let [access_token, client_id] = effects.secrets(&["access-token", "client-id"]).await?;
+    if let Some(token) = access_token {
         if !is_bearer_token(&token) {
             return Err(Error::misconfigured("access-token", SettingError::Secret(SecretError::NotAToken)));
         }
         return Ok(Credentials::AccessToken(token));
     }
-    let client_id = required_secret(effects, "client-id").await?;
+    let client_id = required("client-id", client_id)?;
     if client_id.expose().contains(':') {
         return Err(Error::misconfigured("client-id", SettingError::Secret(SecretError::Colon)));
     }
     Ok(Credentials::Client(TokenKey::new(settings, client_id)))
 }
 
-/// Looks up a secret that must be set.
-pub(crate) async fn required_secret(effects: &Effects, name: &'static str) -> Result<Secret, Error> {
-    let Some(secret) = effects.secret(name).await? else {
+/// Looks the client secret up.
+pub(crate) async fn client_secret(effects: &Effects) -> Result<Secret, Error> {
+    let [client_secret] = effects.secrets(&["client-secret"]).await?;
+    required("client-secret", client_secret)
+}
+
+/// Checks a secret that must be set.
+fn required(name: &'static str, secret: Option<Secret>) -> Result<Secret, Error> {
+    let Some(secret) = secret else {
         return Err(Error::misconfigured(name, SettingError::Missing));
     };
     if secret.expose().chars().any(char::is_control) {

@@ -142,8 +142,8 @@ pub enum UnavailableCause {
     Deadline(Duration),
     /// The platform could not look a setting or secret up.
     Lookup {
-        /// The name of the setting or secret.
-        name: &'static str,
+        /// The name of the setting or secret, if a single one failed.
+        name: Option<&'static str>,
         /// The reason in the platform's words.
         detail: String,
     },
@@ -219,6 +219,8 @@ impl From<ChangeModeError> for Error {
 pub enum DriverError {
     /// The event does not answer the step before. Holds the name of the expected event.
     WrongEvent(&'static str),
+    /// The number of values is not that of the names.
+    WrongCount,
     /// The action was stepped after its end.
     Ended,
 }
@@ -229,6 +231,7 @@ impl fmt::Display for DriverError {
             Self::WrongEvent(expected) => {
                 write!(f, "the driver stepped the action with another event than {expected}")
             }
+            Self::WrongCount => f.write_str("the driver answered with another number of values than it was asked for"),
             Self::Ended => f.write_str("the driver stepped the action after its end"),
         }
     }
@@ -437,6 +440,7 @@ impl fmt::Display for Error {
                 write!(f, "the action was not done within its deadline of {} s", deadline.as_secs())
             }
             Self::Unavailable { cause: UnavailableCause::Lookup { name, detail }, .. } => {
+                let name = name.unwrap_or("settings or secrets");
                 write!(f, "the platform could not look up {name}: {detail}")
             }
             Self::InvalidResponse { problem, status, .. } => {

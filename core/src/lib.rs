@@ -10,8 +10,8 @@
 //!                  ▼
 //!    ┌────────── Action ──────────┐
 //!    │                            │
-//!    │  Step::Setting(name) ──────┼──▶ driver looks the value up ──▶ Event::Setting
-//!    │  Step::Secret(name)  ──────┼──▶ driver looks the value up ──▶ Event::Secret
+//!    │  Step::Settings(names) ────┼──▶ driver looks values up ─────▶ Event::Settings
+//!    │  Step::Secrets(names)  ────┼──▶ driver looks values up ─────▶ Event::Secrets
 //!    │  Step::Send(request) ──────┼──▶ driver exchanges bytes ─────▶ Event::Response
 //!    │  Step::Wait { .. }   ──────┼──▶ driver waits ───────────────▶ Event::Elapsed
 //!    │                            │
@@ -34,10 +34,14 @@
 //! let mut event = Event::Start;
 //! let result = loop {
 //!     event = match action.step(event, Instant::from_nanos(0)) {
-//!         Step::Setting("account-id") => Event::Setting(Ok(Some("ABCDEFGHIJKLMNOPQRSTUVWXYZ".into()))),
-//!         Step::Setting(_) => Event::Setting(Ok(None)),
-//!         Step::Secret("access-token") => Event::Secret(Ok(Some(Secret::new("t0ken".into())))),
-//!         Step::Secret(_) => Event::Secret(Ok(None)),
+//!         Step::Settings(names) => Event::Settings(Ok(names
+//!             .iter()
+//!             .map(|name| (*name == "account-id").then(|| "ABCDEFGHIJKLMNOPQRSTUVWXYZ".into()))
+//!             .collect())),
+//!         Step::Secrets(names) => Event::Secrets(Ok(names
+//!             .iter()
+//!             .map(|name| (*name == "access-token").then(|| Secret::new("t0ken".into())))
+//!             .collect())),
 //!         Step::Send(request) => {
 //!             assert_eq!(request.authority, "api.1password.com");
 //!             let page = br#"{"results":[{"id":"WENDY","email":"Wendy@Example.com","state":"ACTIVE"}]}"#;
@@ -58,6 +62,7 @@ extern crate alloc;
 
 mod actions;
 mod api;
+pub mod catalogue;
 mod classify;
 mod client;
 mod config;
@@ -79,7 +84,7 @@ pub use api::service_error::ServiceError;
 pub use error::{ArgumentError, DriverError, Error, TooMany, UnavailableCause};
 pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
 pub use listing::{Listing, MAX_LISTING};
-pub use machine::{Action, Event, LookupError, Step};
+pub use machine::{Action, Event, LookupError, LookupErrorKind, Step};
 pub use secret::Secret;
 pub use session::Session;
 pub use time::Instant;

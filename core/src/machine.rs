@@ -4,8 +4,10 @@
 //! only way to pause is [`Effects`], which puts a step into a mailbox, and [`Action::step`] polls it again with the event.
 
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::rc::Rc;
 use alloc::string::String;
+use alloc::vec::Vec;
 use core::cell::RefCell;
 use core::fmt;
 use core::future::{Future, poll_fn};
@@ -27,10 +29,10 @@ const LOOKUP_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 #[must_use]
 pub enum Step<T> {
-    /// Look this setting up. Answer with [`Event::Setting`].
-    Setting(&'static str),
-    /// Look this secret up. Answer with [`Event::Secret`].
-    Secret(&'static str),
+    /// Look these settings up. Answer with [`Event::Settings`].
+    Settings(&'static [&'static str]),
+    /// Look these secrets up. Answer with [`Event::Secrets`].
+    Secrets(&'static [&'static str]),
     /// Send this request and read the whole response. Answer with [`Event::Response`].
     Send(Request),
     /// Wait. Answer with [`Event::Elapsed`].
@@ -50,23 +52,46 @@ pub enum Step<T> {
 pub enum Event {
     /// Starts the action.
     Start,
-    /// The value of a setting, or `None` if it is not set.
-    Setting(Result<Option<String>, LookupError>),
-    /// The value of a secret, or `None` if it is not set.
-    Secret(Result<Option<Secret>, LookupError>),
+    /// The values of the settings, in the order of their names. `None` for one that is not set.
+    Settings(Result<Vec<Option<String>>, LookupError>),
+    /// The values of the secrets, in the order of their names. `None` for one that is not set.
+    Secrets(Result<Vec<Option<Secret>>, LookupError>),
     /// The response to a request, or the reason why there is none.
     Response(Result<Response, TransportError>),
     /// The time to wait has elapsed.
     Elapsed,
 }
 
-/// The reason why the platform could not look a value up. Must not hold the value.
+/// The reason why the platform could not look values up. Must not hold a value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LookupError {
+pub struct LookupError {
+    /// The kind of failure.
+    pub kind: LookupErrorKind,
+    /// The name of the value that failed, if it was a single one.
+    pub name: Option<String>,
+    /// The reason in the platform's words.
+    pub reason: String,
+}
+
+/// The kind of a [`LookupError`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LookupErrorKind {
     /// The connector may not read this name.
-    Denied(String),
+    Denied,
     /// The store could not be reached or failed. A later attempt may succeed.
-    Unavailable(String),
+    Unavailable,
+}
+
+impl LookupError {
+    /// The connector may not read this name.
+    pub fn denied(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { kind: LookupErrorKind::Denied, name: Some(name.into()), reason: reason.into() }
+    }
+
+    /// The store could not be reached for this name, or failed.
+    pub fn unavailable(name: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { kind: LookupErrorKind::Unavailable, name: Some(name.into()), reason: reason.into() }
+    }
 }
 
 /// An action in progress. Dropping it ends it and leaves nothing behind.
@@ -100,8 +125,8 @@ impl<T> Action<T> {
                 Step::Done(result)
             }
             Poll::Pending => match self.mailbox.borrow_mut().ask.take() {
-                Some(Ask::Setting(name)) => Step::Setting(name),
-                Some(Ask::Secret(name)) => Step::Secret(name),
+                Some(Ask::Settings(names)) => Step::Settings(names),
+                Some(Ask::Secrets(names)) => Step::Secrets(names),
                 Some(Ask::Send(request)) => Step::Send(request),
                 Some(Ask::Wait { duration, may_end_early }) => Step::Wait { duration, may_end_early },
                 // The work pauses in `Effects::ask` alone, which leaves an ask.
@@ -131,8 +156,8 @@ struct Mail {
 }
 
 enum Ask {
-    Setting(&'static str),
-    Secret(&'static str),
+    Settings(&'static [&'static str]),
+    Secrets(&'static [&'static str]),
     Send(Request),
     Wait { duration: Duration, may_end_early: bool },
 }
@@ -141,7 +166,7 @@ impl Ask {
     /// The time that a driver should need for this.
     fn expected_duration(&self) -> Duration {
         match self {
-            Self::Setting(_) | Self::Secret(_) => LOOKUP_TIME,
+            Self::Settings(_) | Self::Secrets(_) => LOOKUP_TIME,
             Self::Send(request) => request.idle_timeout.min(request.total_timeout),
             Self::Wait { duration, .. } => *duration,
         }
@@ -163,21 +188,36 @@ impl Effects {
         self.0.borrow().due
     }
 
-    /// Looks a setting up. `None` if it is not set or blank: forms send empty fields.
-    pub(crate) async fn setting(&self, name: &'static str) -> Result<Option<String>, Error> {
-        match self.ask(Ask::Setting(name)).await {
-            Some(Event::Setting(Ok(value))) => Ok(value.filter(|value| !value.trim().is_empty())),
-            Some(Event::Setting(Err(error))) => Err(lookup_failed(name, error)),
-            _ => Err(Error::Driver(DriverError::WrongEvent("Setting"))),
+    /// Looks settings up. `None` for one that is not set or blank: forms send empty fields.
+    pub(crate) async fn settings<const N: usize>(
+        &self,
+        names: &'static [&'static str; N],
+    ) -> Result<[Option<String>; N], Error> {
+        match self.ask(Ask::Settings(names)).await {
+            Some(Event::Settings(Ok(values))) => match <[Option<String>; N]>::try_from(values) {
+                Ok(values) => Ok(values.map(|value| value.filter(|value| !value.trim().is_empty()))),
+                Err(_) => Err(Error::Driver(DriverError::WrongCount)),
+            },
+            Some(Event::Settings(Err(error))) => Err(lookup_failed(names, error)),
+            _ => Err(Error::Driver(DriverError::WrongEvent("Settings"))),
         }
     }
 
-    /// Looks a secret up. `None` if it is not set or blank.
-    pub(crate) async fn secret(&self, name: &'static str) -> Result<Option<Secret>, Error> {
-        match self.ask(Ask::Secret(name)).await {
-            Some(Event::Secret(Ok(value))) => Ok(value.map(Secret::trimmed).filter(|value| !value.expose().is_empty())),
-            Some(Event::Secret(Err(error))) => Err(lookup_failed(name, error)),
-            _ => Err(Error::Driver(DriverError::WrongEvent("Secret"))),
+    /// Looks secrets up. `None` for one that is not set or blank.
+    pub(crate) async fn secrets<const N: usize>(
+        &self,
+        names: &'static [&'static str; N],
+    ) -> Result<[Option<Secret>; N], Error> {
+        match self.ask(Ask::Secrets(names)).await {
+            Some(Event::Secrets(Ok(values))) => match <[Option<Secret>; N]>::try_from(values) {
+                Ok(values) => {
+                    let is_set = |value: &Secret| !value.expose().is_empty();
+                    Ok(values.map(|value| value.map(Secret::trimmed).filter(is_set)))
+                }
+                Err(_) => Err(Error::Driver(DriverError::WrongCount)),
+            },
+            Some(Event::Secrets(Err(error))) => Err(lookup_failed(names, error)),
+            _ => Err(Error::Driver(DriverError::WrongEvent("Secrets"))),
         }
     }
 
@@ -221,11 +261,18 @@ impl Effects {
     }
 }
 
-fn lookup_failed(name: &'static str, error: LookupError) -> Error {
-    match error {
-        LookupError::Denied(reason) => Error::misconfigured(name, SettingError::Denied(text::clean(&reason, &[]))),
-        LookupError::Unavailable(reason) => Error::Unavailable {
-            cause: UnavailableCause::Lookup { name, detail: text::clean(&reason, &[]) },
+fn lookup_failed(names: &'static [&'static str], error: LookupError) -> Error {
+    let LookupError { kind, name, reason } = error;
+    let name = names.iter().copied().find(|known| name.as_deref() == Some(*known));
+    let reason = text::clean(&reason, &[]);
+    match (kind, name) {
+        (LookupErrorKind::Denied, Some(name)) => Error::misconfigured(name, SettingError::Denied(reason)),
+        (LookupErrorKind::Denied, None) => Error::Other {
+            problem: format!("the platform denies access to {}: {reason}", names.join(", ")),
+            service: None,
+        },
+        (LookupErrorKind::Unavailable, name) => Error::Unavailable {
+            cause: UnavailableCause::Lookup { name, detail: reason },
             retry_after: None,
             may_have_changed: false,
         },

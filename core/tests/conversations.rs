@@ -101,14 +101,14 @@ fn blank_values_count_as_not_set() {
 fn a_failing_store_is_retryable_and_a_denied_name_is_not() {
     for name in ["base-url", "account-id", "timeout", "client-id", "client-secret", "access-token"] {
         let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
-        world.lookup_errors.insert(name, LookupError::Unavailable("the vault is sealed".into()));
+        world.lookup_errors.insert(name, LookupError::unavailable(name, "the vault is sealed"));
         let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
         assert!(
-            matches!(&error, Error::Unavailable { cause: UnavailableCause::Lookup { name: n, .. }, .. } if *n == name),
+            matches!(&error, Error::Unavailable { cause: UnavailableCause::Lookup { name: Some(n), .. }, .. } if *n == name),
             "{error:?}"
         );
         assert!(error.is_retryable() && error.to_string().contains("sealed"));
-        world.lookup_errors.insert(name, LookupError::Denied("by policy".into()));
+        world.lookup_errors.insert(name, LookupError::denied(name, "by policy"));
         let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
         assert!(matches!(&error, Error::Misconfigured { name: n, .. } if *n == name), "{error:?}");
         assert!(!error.is_retryable() && error.to_string().contains("by policy"));
@@ -730,8 +730,8 @@ fn debug_output_holds_no_secret() {
 fn a_wrong_event_ends_the_action() {
     let now = Instant::from_nanos(0);
     let mut action = Session::new().get_user(id("A"));
-    assert!(matches!(action.step(Event::Start, now), Step::Setting("base-url")));
-    let Step::Done(Err(Error::Driver(DriverError::WrongEvent("Setting")))) = action.step(Event::Elapsed, now) else {
+    assert!(matches!(action.step(Event::Start, now), Step::Settings(["base-url", ..])));
+    let Step::Done(Err(Error::Driver(DriverError::WrongEvent("Settings")))) = action.step(Event::Elapsed, now) else {
         panic!("expected DriverError::WrongEvent")
     };
     let Step::Done(Err(Error::Driver(DriverError::Ended))) = action.step(Event::Elapsed, now) else {

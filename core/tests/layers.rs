@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// All modules by layer, from the lowest to the highest. A module may use those listed before it.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("foundation", &["time", "secret", "text"]),
     ("http", &["http"]),
+    ("catalogue", &["catalogue"]),
     (
         "values",
         &[

@@ -27,11 +27,18 @@ impl Acting {
     fn step(&mut self, mut event: Event, seconds: u64) -> Step<User> {
         loop {
             event = match self.action.step(event, Instant::from_nanos(seconds * 1_000_000_000)) {
-                Step::Setting("account-id") => Event::Setting(Ok(Some("ABCDEFGHIJKLMNOPQRSTUVWXYZ".into()))),
-                Step::Setting(_) => Event::Setting(Ok(None)),
-                Step::Secret("client-id") => Event::Secret(Ok(Some(Secret::new(self.client.into())))),
-                Step::Secret("client-secret") => Event::Secret(Ok(Some(Secret::new("canary-secret".into())))),
-                Step::Secret(_) => Event::Secret(Ok(None)),
+                Step::Settings(names) => Event::Settings(Ok(names
+                    .iter()
+                    .map(|name| (*name == "account-id").then(|| "ABCDEFGHIJKLMNOPQRSTUVWXYZ".into()))
+                    .collect())),
+                Step::Secrets(names) => Event::Secrets(Ok(names
+                    .iter()
+                    .map(|name| match *name {
+                        "client-id" => Some(Secret::new(self.client.into())),
+                        "client-secret" => Some(Secret::new("canary-secret".into())),
+                        _ => None,
+                    })
+                    .collect())),
                 step => return step,
             };
         }

@@ -8,10 +8,8 @@ use alloc::string::String;
 use core::fmt;
 use core::net::{Ipv4Addr, Ipv6Addr};
 
+use crate::catalogue::BASE_URL;
 use crate::http::Scheme;
-
-/// The host of the service unless `base-url` is set.
-const DEFAULT_AUTHORITY: &str = "api.1password.com";
 
 /// The version of the service's routes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,7 +78,8 @@ pub struct BaseUrl {
 impl Default for BaseUrl {
     /// The `.com` region.
     fn default() -> Self {
-        Self { scheme: Scheme::Https, authority: DEFAULT_AUTHORITY.to_owned(), version: None }
+        let authority = BASE_URL.default.unwrap_or_default().trim_start_matches("https://").to_owned();
+        Self { scheme: Scheme::Https, authority, version: None }
     }
 }
 

@@ -8,20 +8,11 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
+use crate::catalogue::{
+    self, ACCOUNT_ID, API_VERSION, BASE_URL, DEADLINE, MAX_ATTEMPTS, TIMEOUT, USER_AGENT, Value, ValueKind,
+};
 use crate::values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
 
-/// The default of `timeout`, in seconds.
-const DEFAULT_TIMEOUT: u64 = 30;
-/// The upper bound of `timeout`, in seconds.
-const MAX_TIMEOUT: u64 = 600;
-/// The default of `deadline`, in seconds.
-const DEFAULT_DEADLINE: u64 = 300;
-/// The upper bound of `deadline`, in seconds.
-const MAX_DEADLINE: u64 = 3600;
-/// The default of `max-attempts`.
-const DEFAULT_MAX_ATTEMPTS: u32 = 4;
-/// The upper bound of `max-attempts`.
-const MAX_MAX_ATTEMPTS: u32 = 10;
 /// The length of an account id, in bytes.
 const ACCOUNT_ID_BYTES: usize = 26;
 /// The longest `user-agent`, in bytes.
@@ -45,8 +36,15 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// The names of all settings.
-    pub(crate) const NAMES: [&'static str; 7] =
-        ["base-url", "api-version", "account-id", "timeout", "deadline", "max-attempts", "user-agent"];
+    pub(crate) const NAMES: [&'static str; catalogue::SETTINGS.len()] = {
+        let mut names = [""; catalogue::SETTINGS.len()];
+        let mut place = 0;
+        while place < names.len() {
+            names[place] = catalogue::SETTINGS[place].name;
+            place += 1;
+        }
+        names
+    };
 
     /// Parses the settings. `get` returns the value of a name, or `None` if it is not set.
     ///
@@ -54,25 +52,25 @@ impl Settings {
     ///
     /// The name of the first setting that is missing or has an unusable value, and the reason.
     pub(crate) fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, (&'static str, SettingError)> {
-        let base_url = parse("base-url", &get, BaseUrl::parse)?.unwrap_or_default();
-        let version = match (parse("api-version", &get, ApiVersion::parse)?, base_url.version()) {
+        let base_url = parse(&BASE_URL, &get, BaseUrl::parse)?.unwrap_or_default();
+        let version = match (parse(&API_VERSION, &get, ApiVersion::parse)?, base_url.version()) {
             (Some(version), Some(in_base_url)) if version != in_base_url => {
-                return Err(("api-version", SettingError::VersionConflict { version, in_base_url }));
+                return Err((API_VERSION.name, SettingError::VersionConflict { version, in_base_url }));
             }
             (version, in_base_url) => version.or(in_base_url).unwrap_or_default(),
         };
-        let account = parse("account-id", &get, AccountId::parse)?.ok_or(("account-id", SettingError::Missing))?;
-        let timeout = parse("timeout", &get, |text| seconds(text, MAX_TIMEOUT))?;
-        let deadline = parse("deadline", &get, |text| seconds(text, MAX_DEADLINE))?;
-        let max_attempts = parse("max-attempts", &get, max_attempts)?;
-        let user_agent = parse("user-agent", &get, UserAgent::parse)?.unwrap_or_default();
+        let account = parse(&ACCOUNT_ID, &get, AccountId::parse)?.ok_or((ACCOUNT_ID.name, SettingError::Missing))?;
+        let timeout = number(&TIMEOUT, &get)?;
+        let deadline = number(&DEADLINE, &get)?;
+        let max_attempts = number(&MAX_ATTEMPTS, &get)?;
+        let user_agent = parse(&USER_AGENT, &get, UserAgent::parse)?.unwrap_or_default();
         Ok(Self {
             base_url,
             version,
             account,
-            timeout: timeout.unwrap_or(Duration::from_secs(DEFAULT_TIMEOUT)),
-            deadline: deadline.unwrap_or(Duration::from_secs(DEFAULT_DEADLINE)),
-            max_attempts: max_attempts.unwrap_or(DEFAULT_MAX_ATTEMPTS),
+            timeout: Duration::from_secs(timeout.into()),
+            deadline: Duration::from_secs(deadline.into()),
+            max_attempts,
             user_agent,
         })
     }
@@ -80,11 +78,23 @@ impl Settings {
 
 /// Parses one setting; `None` if it is not set.
 fn parse<'a, T, E: Into<SettingError>>(
-    name: &'static str,
+    value: &Value,
     get: impl Fn(&str) -> Option<&'a str>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, (&'static str, SettingError)> {
-    get(name).map(parse).transpose().map_err(|error| (name, error.into()))
+    get(value.name).map(parse).transpose().map_err(|error| (value.name, error.into()))
+}
+
+/// Parses a number within the bounds of the catalogue, or takes its default.
+fn number<'a>(value: &Value, get: impl Fn(&str) -> Option<&'a str>) -> Result<u32, (&'static str, SettingError)> {
+    let ValueKind::Integer { min, max, unit } = value.kind else { return Ok(0) };
+    let error = NumberError { min, max, unit };
+    let text = get(value.name).or(value.default).unwrap_or_default();
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|number| (min..=max).contains(number))
+        .ok_or((value.name, SettingError::Number(error)))
 }
 
 /// The reason why a setting or secret is reported as wrong. Holds no value of either.
@@ -169,12 +179,6 @@ impl From<AccountIdError> for SettingError {
     }
 }
 
-impl From<NumberError> for SettingError {
-    fn from(error: NumberError) -> Self {
-        Self::Number(error)
-    }
-}
-
 impl From<UserAgentError> for SettingError {
     fn from(error: UserAgentError) -> Self {
         Self::UserAgent(error)
@@ -249,36 +253,26 @@ impl core::error::Error for AccountIdError {}
 /// A number that cannot be parsed or is out of bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NumberError {
-    /// The upper bound. The lower one is 1.
-    pub max: u64,
-    /// Whether the number counts seconds.
-    pub is_seconds: bool,
+    /// The lower bound.
+    pub min: u32,
+    /// The upper bound.
+    pub max: u32,
+    /// The unit, in the plural.
+    pub unit: Option<&'static str>,
 }
 
 impl fmt::Display for NumberError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let unit = if self.is_seconds { " of seconds" } else { "" };
-        write!(f, "it is not a whole number{unit} from 1 to {}", self.max)
+        let Self { min, max, unit } = self;
+        f.write_str("it is not a whole number")?;
+        if let Some(unit) = unit {
+            write!(f, " of {unit}")?;
+        }
+        write!(f, " from {min} to {max}")
     }
 }
 
 impl core::error::Error for NumberError {}
-
-/// Parses a whole number of seconds, from 1 to `max`.
-fn seconds(text: &str, max: u64) -> Result<Duration, NumberError> {
-    match text.trim().parse::<u64>() {
-        Ok(seconds) if (1..=max).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(NumberError { max, is_seconds: true }),
-    }
-}
-
-/// Parses `max-attempts`.
-fn max_attempts(text: &str) -> Result<u32, NumberError> {
-    match text.trim().parse() {
-        Ok(attempts @ 1..=MAX_MAX_ATTEMPTS) => Ok(attempts),
-        _ => Err(NumberError { max: u64::from(MAX_MAX_ATTEMPTS), is_seconds: false }),
-    }
-}
 
 /// The value of the `User-Agent` header: the platform's product if it is set, then this component's.
 ///
@@ -380,15 +374,13 @@ mod tests {
 
     #[test]
     fn numbers_have_bounds() {
-        assert_eq!(seconds("1", 600), Ok(Duration::from_secs(1)));
-        assert_eq!(seconds(" 600 ", 600), Ok(Duration::from_secs(600)));
+        let timeout = |text: Option<&'static str>| number(&TIMEOUT, |_| text).map_err(|(name, _)| name);
+        assert_eq!((timeout(Some("1")), timeout(Some(" 600 ")), timeout(None)), (Ok(1), Ok(600), Ok(30)));
         for text in ["0", "601", "-1", "1.5", "30s", "", "99999999999999999999"] {
-            assert!(seconds(text, 600).is_err(), "{text}");
+            assert_eq!(timeout(Some(text)), Err("timeout"), "{text}");
         }
-        assert_eq!((max_attempts("1"), max_attempts("10")), (Ok(1), Ok(10)));
-        for text in ["0", "11", "-1", "x", ""] {
-            assert!(max_attempts(text).is_err(), "{text}");
-        }
+        let error = number(&MAX_ATTEMPTS, |_| Some("11")).unwrap_err();
+        assert_eq!(alloc::format!("{}", error.1), "it is not a whole number from 1 to 10");
     }
 
     #[test]

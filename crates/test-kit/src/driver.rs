@@ -67,8 +67,11 @@ impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> Worl
         let mut event = Event::Start;
         loop {
             event = match action.step(event, Instant::from_nanos(self.now.as_nanos() as u64)) {
-                Step::Setting(name) => Event::Setting(self.look_up(name)),
-                Step::Secret(name) => Event::Secret(self.look_up(name).map(|value| value.map(Secret::new))),
+                Step::Settings(names) => Event::Settings(self.look_up(names)),
+                Step::Secrets(names) => {
+                    let secrets = |values: Vec<Option<String>>| values.into_iter().map(|value| value.map(Secret::new));
+                    Event::Secrets(self.look_up(names).map(|values| secrets(values).collect()))
+                }
                 Step::Send(request) => {
                     self.sent.push(format!("{:?} {}", request.method, request.path_and_query));
                     Event::Response((self.service)(&request, &mut self.now))
@@ -82,11 +85,11 @@ impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> Worl
         }
     }
 
-    fn look_up(&mut self, name: &'static str) -> Result<Option<String>, LookupError> {
-        self.lookups.push(name);
-        match self.lookup_errors.get(name) {
+    fn look_up(&mut self, names: &[&'static str]) -> Result<Vec<Option<String>>, LookupError> {
+        self.lookups.extend(names);
+        match names.iter().find_map(|name| self.lookup_errors.get(name)) {
             Some(error) => Err(error.clone()),
-            None => Ok(self.values.get(name).cloned()),
+            None => Ok(names.iter().map(|name| self.values.get(name).cloned()).collect()),
         }
     }
 }

@@ -66,7 +66,7 @@ pub fn run(seed: u64) -> Result<Tally, String> {
         world.lookup_errors.clear();
         if rng.f64() < model.borrow().fault_rate / 20.0 {
             let name = rng.choice(["base-url", "account-id", "client-id", "client-secret"]).unwrap_or("timeout");
-            world.lookup_errors.insert(name, LookupError::Unavailable("sealed".into()));
+            world.lookup_errors.insert(name, LookupError::unavailable(name, "sealed"));
             model.borrow_mut().count("lookup fails");
         }
         let op = Op::new(&mut rng, &model.borrow());
