@@ -31,19 +31,22 @@ pub(crate) fn response_to_call(
         return None;
     }
     let service = ServiceError::parse(response, &[token]);
-    if matches!(service.status, 400 | 403 | 409 | 412 | 422) && call.is_change() {
+    if let (400 | 403 | 409 | 412 | 422, Some(user_id)) = (service.status, call.changed_user()) {
+        let user_id = user_id.into();
         match refusal::protection(&service) {
-            Some(Protection::LastOwner) => return Some(Error::LastOwner { service }),
-            Some(Protection::ExternallyManaged) => return Some(Error::ExternallyManaged { service }),
+            Some(Protection::LastOwner) => return Some(Error::LastOwner { user_id, service }),
+            Some(Protection::ExternallyManaged) => return Some(Error::ExternallyManaged { user_id, service }),
             None => {}
         }
     }
     Some(match service.status {
         401 => Error::Unauthenticated { name: secret_name, service },
-        403 => Error::PermissionDenied { permission: call.permission(), service },
+        403 => {
+            Error::PermissionDenied { permission: call.permission(), user_id: call.user_id().map(Into::into), service }
+        }
         404 => not_found(call, service, settings, has_routes),
         400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => Error::PageTokenRefused { service },
-        _ => failure(service, response, call.is_change()),
+        _ => failure(service, response, call.changed_user()),
     })
 }
 
@@ -81,28 +84,32 @@ pub(crate) fn token_refusal(response: &Response, secrets: &[&Secret], settings: 
         (401, _) | (400, Some("invalid_client" | "invalid_grant" | "unauthorized_client")) => {
             Error::Unauthenticated { name: "client-secret", service }
         }
-        (403, _) => Error::PermissionDenied { permission: "obtain a token", service },
+        (403, _) => Error::PermissionDenied { permission: "obtain a token", user_id: None, service },
         (404, _) => unknown_route(service, settings),
-        _ => failure(service, response, false),
+        _ => failure(service, response, None),
     }
 }
 
-/// The error of a status that means the same for every request.
-pub(crate) fn failure(service: ServiceError, response: &Response, may_have_changed: bool) -> Error {
+/// The error of a status that means the same for every request. `changed_user` is the user that the request changes.
+pub(crate) fn failure(service: ServiceError, response: &Response, changed_user: Option<&str>) -> Error {
     let retry_after = retry::retry_after(response);
     match service.status {
         429 => Error::RateLimited { retry_after, service },
         // Not Implemented: the same request will not succeed later.
         501 => Error::Other { problem: "the service does not offer this".into(), service: Some(service) },
-        408 | 500.. => Error::Unavailable { cause: UnavailableCause::Service(service), retry_after, may_have_changed },
+        408 | 500.. => Error::Unavailable {
+            cause: UnavailableCause::Service(service),
+            retry_after,
+            may_have_changed: changed_user.map(Into::into),
+        },
         _ => Error::Other { problem: "the service refused the request".into(), service: Some(service) },
     }
 }
 
 /// The error of a request that got no response.
-pub(crate) fn no_response(base_url: &BaseUrl, error: TransportError, is_change: bool) -> Error {
+pub(crate) fn no_response(base_url: &BaseUrl, error: TransportError, changed_user: Option<&str>) -> Error {
     let origin = base_url.origin();
-    let may_have_changed = is_change && error.fault.may_have_arrived();
+    let may_have_changed = changed_user.filter(|_| error.fault.may_have_arrived()).map(Into::into);
     match error.fault {
         TransportFault::Denied | TransportFault::Certificate => {
             Error::misconfigured("base-url", SettingError::Refuted(format!("{origin}: {error}")))

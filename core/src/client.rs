@@ -92,11 +92,11 @@ impl Client {
 
     async fn send(&self, call: &ApiCall<'_>, token: &Secret) -> Result<Response, SendError> {
         let request = call.request(&self.sender.settings, token);
-        self.sender.send(request, &[token], call.is_change()).await
+        self.sender.send(request, &[token], call.changed_user()).await
     }
 
     fn classify(&self, call: &ApiCall<'_>, response: Response, token: Secret) -> Result<Answer, Error> {
-        let answer = Answer { response, token, may_have_changed: call.is_change() };
+        let answer = Answer { response, token, may_have_changed: call.changed_user().map(Into::into) };
         if let Some(problem) = refusal::unusable(&answer.response) {
             return Err(answer.invalid(&problem));
         }
@@ -151,11 +151,11 @@ impl Client {
         let basic = basic(key.client_id(), &client_secret);
         let requested_at = effects.now();
         let secrets = [&basic, &client_secret, key.client_id()];
-        let response = self.sender.send(token_request(settings, &basic), &secrets, false).await?;
+        let response = self.sender.send(token_request(settings, &basic), &secrets, None).await?;
         let invalid = |problem: &dyn fmt::Display| Error::InvalidResponse {
             problem: text::clean(&problem.to_string(), &secrets),
             status: response.status,
-            may_have_changed: false,
+            may_have_changed: None,
         };
         if let Some(problem) = refusal::unusable(&response) {
             return Err(invalid(&problem).into());
@@ -173,7 +173,7 @@ impl Client {
 pub(crate) struct Answer {
     response: Response,
     token: Secret,
-    may_have_changed: bool,
+    may_have_changed: Option<String>,
 }
 
 impl Answer {
@@ -186,7 +186,7 @@ impl Answer {
         Error::InvalidResponse {
             problem: text::clean(&problem.to_string(), &[&self.token]),
             status: self.response.status,
-            may_have_changed: self.may_have_changed,
+            may_have_changed: self.may_have_changed.clone(),
         }
     }
 }

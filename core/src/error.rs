@@ -8,9 +8,9 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::api::service_error::ServiceError;
+use crate::catalogue::{ErrorCode, Value};
 use crate::http::TransportError;
-use crate::values::change::ChangeModeError;
-use crate::values::query::QueryError;
+use crate::values::query::{FindError, QueryError};
 use crate::values::settings::SettingError;
 use crate::values::user::{UserRef, UserRefError};
 
@@ -50,12 +50,14 @@ pub enum Error {
     PermissionDenied {
         /// The permission of the OAuth application that the action needs, such as `suspend users`.
         permission: &'static str,
+        /// The id of the user, if the action is about one.
+        user_id: Option<String>,
         /// The error of the service.
         service: ServiceError,
     },
     /// The account has no such user.
     UserNotFound {
-        /// The user that was asked for.
+        /// The user that was asked for: an id or an address.
         user: UserRef,
         /// The error of the service. `None` if the account was searched for an address.
         service: Option<ServiceError>,
@@ -67,13 +69,24 @@ pub enum Error {
         /// The ids of those users: the first 100.
         ids: Vec<String>,
     },
+    /// The user with the id has another address than the caller says.
+    AddressMismatch {
+        /// The id of the user.
+        user_id: String,
+        /// The address that the caller said.
+        email: String,
+    },
     /// The last owner of an account cannot be suspended.
     LastOwner {
+        /// The id of the user.
+        user_id: String,
         /// The error of the service.
         service: ServiceError,
     },
     /// An externally managed administrator cannot be suspended here.
     ExternallyManaged {
+        /// The id of the user.
+        user_id: String,
         /// The error of the service.
         service: ServiceError,
     },
@@ -90,8 +103,8 @@ pub enum Error {
         cause: UnavailableCause,
         /// The time to wait before the next attempt, if the service named one.
         retry_after: Option<Duration>,
-        /// A change was sent, and its outcome is not known.
-        may_have_changed: bool,
+        /// The id of the user whose state may have changed: a change was sent, and its outcome is not known.
+        may_have_changed: Option<String>,
     },
     /// The response is not one that the service is known to give.
     InvalidResponse {
@@ -99,8 +112,8 @@ pub enum Error {
         problem: String,
         /// The HTTP status of the response.
         status: u16,
-        /// A change was sent, and its outcome is not known.
-        may_have_changed: bool,
+        /// The id of the user whose state may have changed: a change was sent, and its outcome is not known.
+        may_have_changed: Option<String>,
     },
     /// The service refused a request with a page token as a bad one. A page token is good for one account and a limited time.
     PageTokenRefused {
@@ -167,8 +180,8 @@ pub enum ArgumentError {
     User(UserRefError),
     /// The limit or the page token is not valid.
     Query(QueryError),
-    /// The options of a change contradict each other.
-    Options(ChangeModeError),
+    /// There are too many users.
+    Find(FindError),
     /// A driver refused the argument before it came to the core, for this reason.
     Driver(String),
 }
@@ -178,7 +191,7 @@ impl fmt::Display for ArgumentError {
         match self {
             Self::User(error) => error.fmt(f),
             Self::Query(error) => error.fmt(f),
-            Self::Options(error) => error.fmt(f),
+            Self::Find(error) => error.fmt(f),
             Self::Driver(reason) => f.write_str(reason),
         }
     }
@@ -189,7 +202,7 @@ impl core::error::Error for ArgumentError {
         match self {
             Self::User(error) => Some(error),
             Self::Query(error) => Some(error),
-            Self::Options(error) => Some(error),
+            Self::Find(error) => Some(error),
             Self::Driver(_) => None,
         }
     }
@@ -207,9 +220,9 @@ impl From<QueryError> for Error {
     }
 }
 
-impl From<ChangeModeError> for Error {
-    fn from(error: ChangeModeError) -> Self {
-        Self::InvalidArgument { argument: "options", problem: ArgumentError::Options(error) }
+impl From<FindError> for Error {
+    fn from(error: FindError) -> Self {
+        Self::InvalidArgument { argument: "users", problem: ArgumentError::Find(error) }
     }
 }
 
@@ -245,25 +258,27 @@ impl Error {
         Self::Misconfigured { name, problem: problem.into(), service: None }
     }
 
-    /// The name of the case in the WIT contract.
+    /// The code of the error, which the catalogue describes.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> ErrorCode {
         match self {
-            Self::InvalidArgument { .. } => "invalid-argument",
-            Self::Misconfigured { .. } => "misconfigured",
-            Self::Unauthenticated { .. } => "unauthenticated",
-            Self::PermissionDenied { .. } => "permission-denied",
-            Self::UserNotFound { .. } => "user-not-found",
-            Self::AmbiguousUser { .. } => "ambiguous-user",
-            Self::LastOwner { .. } => "last-owner",
-            Self::ExternallyManaged { .. } => "externally-managed",
-            Self::RateLimited { .. } => "rate-limited",
-            Self::Unavailable { .. } => "unavailable",
-            Self::InvalidResponse { .. } => "invalid-response",
-            Self::PageTokenRefused { .. } => "page-token-refused",
-            Self::TooManyUsers(_) => "too-many-users",
-            Self::EndlessList { .. } => "endless-list",
-            Self::Driver(_) | Self::Other { .. } => "other",
+            Self::InvalidArgument { .. } => ErrorCode::InvalidArgument,
+            Self::Misconfigured { .. } => ErrorCode::Misconfigured,
+            Self::Unauthenticated { .. } => ErrorCode::Unauthenticated,
+            Self::PermissionDenied { .. } => ErrorCode::PermissionDenied,
+            Self::UserNotFound { .. } => ErrorCode::UserNotFound,
+            Self::AmbiguousUser { .. } => ErrorCode::AmbiguousUser,
+            Self::AddressMismatch { .. } => ErrorCode::AddressMismatch,
+            Self::LastOwner { .. } => ErrorCode::LastOwner,
+            Self::ExternallyManaged { .. } => ErrorCode::ExternallyManaged,
+            Self::RateLimited { .. } => ErrorCode::RateLimited,
+            Self::Unavailable { .. } => ErrorCode::Unavailable,
+            Self::InvalidResponse { .. } => ErrorCode::InvalidResponse,
+            Self::PageTokenRefused { .. } => ErrorCode::PageTokenRefused,
+            Self::TooManyUsers(_) => ErrorCode::TooManyUsers,
+            Self::EndlessList { .. } => ErrorCode::EndlessList,
+            Self::Driver(_) => ErrorCode::HostFailed,
+            Self::Other { .. } => ErrorCode::Other,
         }
     }
 
@@ -273,8 +288,8 @@ impl Error {
         match self {
             Self::Unauthenticated { service, .. }
             | Self::PermissionDenied { service, .. }
-            | Self::LastOwner { service }
-            | Self::ExternallyManaged { service }
+            | Self::LastOwner { service, .. }
+            | Self::ExternallyManaged { service, .. }
             | Self::RateLimited { service, .. }
             | Self::PageTokenRefused { service }
             | Self::Unavailable { cause: UnavailableCause::Service(service), .. } => Some(service),
@@ -283,6 +298,7 @@ impl Error {
             }
             Self::InvalidArgument { .. }
             | Self::AmbiguousUser { .. }
+            | Self::AddressMismatch { .. }
             | Self::Unavailable { .. }
             | Self::InvalidResponse { .. }
             | Self::TooManyUsers(_)
@@ -303,7 +319,7 @@ impl Error {
     /// Whether the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
+        self.code().entry().is_retryable()
     }
 
     /// The time to wait before the next attempt, if the service named one.
@@ -320,8 +336,25 @@ impl Error {
     pub fn may_have_changed(&self) -> bool {
         matches!(
             self,
-            Self::Unavailable { may_have_changed: true, .. } | Self::InvalidResponse { may_have_changed: true, .. }
+            Self::Unavailable { may_have_changed: Some(_), .. }
+                | Self::InvalidResponse { may_have_changed: Some(_), .. }
         )
+    }
+
+    /// The id of the user that the error is about, if it is known.
+    #[must_use]
+    pub fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::PermissionDenied { user_id, .. } => user_id.as_deref(),
+            Self::LastOwner { user_id, .. }
+            | Self::ExternallyManaged { user_id, .. }
+            | Self::AddressMismatch { user_id, .. }
+            | Self::UserNotFound { user: UserRef::Id(user_id), .. } => Some(user_id),
+            Self::Unavailable { may_have_changed, .. } | Self::InvalidResponse { may_have_changed, .. } => {
+                may_have_changed.as_deref()
+            }
+            _ => None,
+        }
     }
 
     /// The way to solve the problem, as a sentence.
@@ -329,31 +362,7 @@ impl Error {
     pub fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::InvalidArgument { .. } => "Correct the argument; nothing was sent.",
-            Self::Misconfigured { name: "base-url", .. } => {
-                "Set base-url to https://api.1password.com, .ca or .eu, the region of the account."
-            }
-            Self::Misconfigured { name: "account-id", .. } => {
-                "Set account-id to the id of the account, which its administrator sees beside the OAuth application."
-            }
-            Self::Misconfigured { name: "api-version", .. } => "Set api-version to v1 or v1beta1, or leave it out.",
-            Self::Misconfigured { name: "timeout", .. } => {
-                "Set timeout to a number of seconds such as 30, or leave it out."
-            }
-            Self::Misconfigured { name: "deadline", .. } => {
-                "Set deadline to a number of seconds such as 300, or leave it out."
-            }
-            Self::Misconfigured { name: "max-attempts", .. } => {
-                "Set max-attempts to a number from 1 to 10, such as 4, or leave it out."
-            }
-            Self::Misconfigured { name: "user-agent", .. } => {
-                "Set user-agent to your product and version, such as ExamplePlatform/2.1, or leave it out."
-            }
-            Self::Misconfigured { name: "access-token", .. } => {
-                "Set access-token to a token of the service, or leave it out and set client-id and client-secret."
-            }
-            Self::Misconfigured { .. } => {
-                "Set client-id and client-secret to those of an OAuth application (in 1Password under Integrations)."
-            }
+            Self::Misconfigured { name, .. } => Value::find(name).map_or("Correct it.", |value| value.remedy),
             Self::Unauthenticated { name: "access-token", .. } => {
                 "Have the platform obtain a new access-token; this component does not renew it."
             }
@@ -368,14 +377,15 @@ impl Error {
             }
             Self::UserNotFound { .. } => "Check the id or address, and account-id.",
             Self::AmbiguousUser { .. } => "Name the user by one of these ids.",
+            Self::AddressMismatch { .. } => "Look the user up again.",
             Self::LastOwner { .. } => "Give the account another owner first.",
             Self::ExternallyManaged { .. } => "Suspend the user where it is managed.",
             Self::RateLimited { .. } => "Try again later, with growing pauses.",
-            Self::Unavailable { may_have_changed: true, .. } => {
+            Self::Unavailable { may_have_changed: Some(_), .. } => {
                 "The user may have been changed nonetheless: look at it before you try again."
             }
             Self::Unavailable { .. } => "Try again later, with growing pauses.",
-            Self::InvalidResponse { may_have_changed: true, .. } => {
+            Self::InvalidResponse { may_have_changed: Some(_), .. } => {
                 "The user may have been changed nonetheless: look at it. Then check that base-url names the service itself."
             }
             Self::InvalidResponse { .. } => {
@@ -386,7 +396,7 @@ impl Error {
             Self::EndlessList { .. } => {
                 "Check that base-url names the service itself, and that nothing on the way alters answers."
             }
-            Self::Driver(_) | Self::Other { .. } => "See what the service said, and the documentation of this error.",
+            Self::Driver(_) | Self::Other { .. } => "Read the message.",
         })
     }
 }
@@ -407,10 +417,10 @@ impl fmt::Display for Error {
             Self::Unauthenticated { service, .. } => {
                 write!(f, "the service does not accept the credentials ({service})")
             }
-            Self::PermissionDenied { permission, service } => {
+            Self::PermissionDenied { permission, service, .. } => {
                 write!(f, "the service refuses to {permission} ({service})")
             }
-            Self::UserNotFound { user: UserRef::Id(id), service } => {
+            Self::UserNotFound { user: UserRef::Id(id) | UserRef::Known { id, .. }, service } => {
                 write!(f, "the account has no user with the id {id:?}")?;
                 service.as_ref().map_or(Ok(()), |service| write!(f, " ({service})"))
             }
@@ -419,10 +429,13 @@ impl fmt::Display for Error {
             }
             Self::AmbiguousUser { email, ids } => {
                 let least = if ids.len() < MAX_NAMESAKES { "" } else { "at least " };
-                write!(f, "{least}{} users bear the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
+                write!(f, "{least}{} users have the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
             }
-            Self::LastOwner { service } => write!(f, "the user is the last owner of the account ({service})"),
-            Self::ExternallyManaged { service } => {
+            Self::AddressMismatch { user_id, email } => {
+                write!(f, "the user {user_id:?} has another e-mail address than {email:?}")
+            }
+            Self::LastOwner { service, .. } => write!(f, "the user is the last owner of the account ({service})"),
+            Self::ExternallyManaged { service, .. } => {
                 write!(f, "the user is an externally managed administrator ({service})")
             }
             Self::RateLimited { retry_after, service } => {

@@ -67,7 +67,9 @@ mod classify;
 mod client;
 mod config;
 mod error;
+mod failure;
 mod http;
+mod json;
 mod listing;
 mod machine;
 mod pages;
@@ -82,16 +84,18 @@ mod values;
 
 pub use api::service_error::ServiceError;
 pub use error::{ArgumentError, DriverError, Error, TooMany, UnavailableCause};
+pub use failure::{Failure, Subject, SubjectKind};
 pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
+pub use json::{Check, TestReport};
 pub use listing::{Listing, MAX_LISTING};
 pub use machine::{Action, Event, LookupError, LookupErrorKind, Step};
 pub use secret::Secret;
 pub use session::Session;
 pub use time::Instant;
 pub use values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
-pub use values::change::{ChangeMode, ChangeModeError, ChangeOutcome, StateChange};
+pub use values::change::{ChangeMode, ChangeOutcome, StateChange};
 pub use values::page_token::PageTokenError;
-pub use values::query::{ListQuery, MAX_USERS, QueryError, UserList};
+pub use values::query::{FindError, ListQuery, MAX_FIND_USERS, MAX_USERS, QueryError, UserList};
 pub use values::settings::{
     AccountId, AccountIdError, NumberError, SecretError, SettingError, UserAgent, UserAgentError,
 };

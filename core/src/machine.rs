@@ -274,7 +274,7 @@ fn lookup_failed(names: &'static [&'static str], error: LookupError) -> Error {
         (LookupErrorKind::Unavailable, name) => Error::Unavailable {
             cause: UnavailableCause::Lookup { name, detail: reason },
             retry_after: None,
-            may_have_changed: false,
+            may_have_changed: None,
         },
     }
 }

@@ -116,8 +116,8 @@ impl<'a> Pages<'a> {
             let problem = format!("a page of {page_size} users was asked for, and {} came", page.users.len());
             return Err(answer.invalid(&problem).into());
         }
-        if let Some(user) = page.users.iter().find(|user| contradicts(self.state, &user.state)) {
-            let problem = format!("the state filter was not obeyed: a user is {:?}", user.state);
+        if let Some(user) = page.users.iter().find(|user| contradicts(self.state, user.state)) {
+            let problem = format!("the state filter was not obeyed: a user is {}", user.state.name());
             return Err(answer.invalid(&problem).into());
         }
         if let Some(token) = &page.next_page_token {
@@ -139,7 +139,7 @@ impl<'a> Pages<'a> {
 }
 
 /// Whether a user in this state cannot be part of the list that was asked for.
-fn contradicts(filter: Option<StateFilter>, state: &UserState) -> bool {
+fn contradicts(filter: Option<StateFilter>, state: UserState) -> bool {
     matches!(
         (filter, state),
         (Some(StateFilter::Active), UserState::Suspended) | (Some(StateFilter::Suspended), UserState::Active)

@@ -43,13 +43,13 @@ pub(crate) enum Pause {
 }
 
 impl Sender {
-    /// Sends a request until there is a response that waiting would not improve. A change is sent only once: the user may have
-    /// to be looked up before it is sent again.
+    /// Sends a request until there is a response that waiting would not improve. A change (of
+    /// `changed_user`) is sent only once: the user may have to be looked up before it is sent again.
     pub(crate) async fn send(
         &self,
         request: Request,
         secrets: &[&Secret],
-        is_change: bool,
+        changed_user: Option<&str>,
     ) -> Result<Response, SendError> {
         let mut attempt = 1;
         loop {
@@ -58,18 +58,20 @@ impl Sender {
             let is_hurried = request.total_timeout < self.settings.timeout;
             let failure = match self.effects.send(request).await? {
                 Ok(response) if !retry::is_transient(response.status) => return Ok(response),
-                Ok(response) => classify::failure(ServiceError::parse(&response, secrets), &response, is_change).into(),
+                Ok(response) => {
+                    classify::failure(ServiceError::parse(&response, secrets), &response, changed_user).into()
+                }
                 Err(error) => {
                     let is_final = !error.fault.is_transient();
                     let lacked_time = is_hurried && error.fault == TransportFault::Timeout;
-                    let error = classify::no_response(&self.settings.base_url, error, is_change);
+                    let error = classify::no_response(&self.settings.base_url, error, changed_user);
                     if is_final {
                         return Err(error.into());
                     }
                     SendError { error, lacked_time }
                 }
             };
-            if is_change {
+            if changed_user.is_some() {
                 return Err(failure);
             }
             match self.pause(attempt, &failure.error).await? {
@@ -85,7 +87,7 @@ impl Sender {
         let left = self.deadline.since(self.effects.now());
         if left.is_zero() {
             let cause = UnavailableCause::Deadline(self.settings.deadline);
-            let error = Error::Unavailable { cause, retry_after: None, may_have_changed: false };
+            let error = Error::Unavailable { cause, retry_after: None, may_have_changed: None };
             return Err(SendError { error, lacked_time: true });
         }
         Ok(left)

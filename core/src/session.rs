@@ -1,13 +1,15 @@
 //! The entry point: a session starts actions and shares a token among them.
 
+use alloc::vec::Vec;
 use core::fmt;
 
 use crate::actions::{change, list, lookup};
 use crate::client::Client;
+use crate::error::Error;
 use crate::machine::Action;
 use crate::token::TokenCache;
 use crate::values::change::{ChangeMode, StateChange, TargetState};
-use crate::values::query::{ListQuery, UserList};
+use crate::values::query::{FindError, ListQuery, MAX_FIND_USERS, UserList};
 use crate::values::user::{Target, User, UserRef};
 
 /// Starts actions, which may overlap, and keeps their token. Clones share it.
@@ -27,9 +29,9 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The action ends in [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a limit of 0 or above
+    /// The action ends in [`Error::InvalidArgument`] for a limit of 0 or above
     /// [`MAX_USERS`](crate::MAX_USERS) and for a page token that is not one of a [`UserList`] with the same state filter, in
-    /// [`Error::TooManyUsers`](crate::Error::TooManyUsers) if there are more users than that and no limit, and otherwise as
+    /// [`Error::TooManyUsers`] if there are more users than that and no limit, and otherwise as
     /// every action.
     #[must_use]
     pub fn list_users(&self, query: ListQuery) -> Action<UserList> {
@@ -44,15 +46,33 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// The action ends in [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a reference that cannot be an id or
-    /// address, in [`Error::UserNotFound`](crate::Error::UserNotFound) or
-    /// [`Error::AmbiguousUser`](crate::Error::AmbiguousUser), and otherwise as every action.
+    /// The action ends in [`Error::InvalidArgument`] for a reference that cannot be an id or
+    /// address, in [`Error::UserNotFound`] or
+    /// [`Error::AmbiguousUser`], and otherwise as every action.
     #[must_use]
     pub fn get_user(&self, user: UserRef) -> Action<User> {
         let tokens = self.tokens.clone();
         Action::new(move |effects| async move {
             let target = Target::parse(&user)?;
-            lookup::find(&Client::new(effects, tokens).await?, &target, &user).await
+            Ok(lookup::find(&Client::new(effects, tokens).await?, &target).await?)
+        })
+    }
+
+    /// Gets several users, at most [`MAX_FIND_USERS`](crate::MAX_FIND_USERS): all addresses with one search, ids one by one, within one deadline. The
+    /// results are in the order of the references, also for references that occur twice.
+    ///
+    /// # Errors
+    ///
+    /// The action ends in an error of its own only if nothing could be asked: too many references, wrong settings, or no token.
+    /// Every other failure is the result of its reference.
+    #[must_use]
+    pub fn find_users(&self, users: Vec<UserRef>) -> Action<Vec<Result<User, Error>>> {
+        let tokens = self.tokens.clone();
+        Action::new(move |effects| async move {
+            if users.len() > MAX_FIND_USERS {
+                return Err(FindError { users: users.len() }.into());
+            }
+            lookup::find_all(&Client::new(effects, tokens).await?, &users).await
         })
     }
 
@@ -60,8 +80,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`Session::get_user`], and [`Error::LastOwner`](crate::Error::LastOwner) and
-    /// [`Error::ExternallyManaged`](crate::Error::ExternallyManaged).
+    /// As [`Session::get_user`], and [`Error::LastOwner`] and
+    /// [`Error::ExternallyManaged`].
     #[must_use]
     pub fn suspend_user(&self, user: UserRef, mode: ChangeMode) -> Action<StateChange> {
         self.change(user, mode, TargetState::Suspended)
@@ -77,11 +97,11 @@ impl Session {
         self.change(user, mode, TargetState::Active)
     }
 
-    fn change(&self, named: UserRef, mode: ChangeMode, target: TargetState) -> Action<StateChange> {
+    fn change(&self, user: UserRef, mode: ChangeMode, target: TargetState) -> Action<StateChange> {
         let tokens = self.tokens.clone();
         Action::new(move |effects| async move {
-            let user = Target::parse(&named)?;
-            change::change(&Client::new(effects, tokens).await?, &user, &named, mode, target).await
+            let user = Target::parse(&user)?;
+            change::change(&Client::new(effects, tokens).await?, &user, mode, target).await
         })
     }
 }

@@ -228,6 +228,79 @@ fn a_page_token_belongs_to_one_state_filter() {
 }
 
 #[test]
+fn several_users_are_found_with_one_search() {
+    let mut account = Account::new(ACCOUNT);
+    for n in 0..2500 {
+        let mailbox = if n == 7 { 6 } else { n };
+        account.insert(Person::new(&format!("U{n}"), &format!("user{mailbox}@example.com")));
+    }
+    let mut service = Service::new(account, 1);
+    service.insert_application(application(SECRET));
+    let mut world = World::new(move |request: &Request, now: &mut Duration| {
+        let answer = ask(&mut service, request, *now);
+        Ok(Response::new(answer.status, answer.body.into()))
+    });
+    let session = Session::new();
+    let email = |email: &str| UserRef::Email(email.into());
+    let known = |id: &str, email: &str| UserRef::Known { id: id.into(), email: email.into() };
+    let users = vec![
+        email("user2400@example.com"),
+        id("U5"),
+        email("USER2400@example.com"),
+        email("user6@example.com"),
+        email("nobody@example.com"),
+        known("U5", "User5@Example.com"),
+        known("U5", "user4@example.com"),
+        id("NOBODY"),
+        id("a/b"),
+        email("no address"),
+    ];
+    let results = world.run(session.find_users(users)).unwrap();
+    let results: Vec<_> = results.iter().map(|result| result.as_ref().map(|user| user.id.as_str())).collect();
+    assert!(
+        matches!(
+            results.as_slice(),
+            [
+                Ok("U2400"),
+                Ok("U5"),
+                Ok("U2400"),
+                Err(Error::AmbiguousUser { .. }),
+                Err(Error::UserNotFound { .. }),
+                Ok("U5"),
+                Err(Error::AddressMismatch { .. }),
+                Err(Error::UserNotFound { .. }),
+                Err(Error::InvalidArgument { argument: "user", .. }),
+                Err(Error::InvalidArgument { argument: "user", .. }),
+            ]
+        ),
+        "{results:?}"
+    );
+    let lists = world.sent.iter().filter(|request| request.contains("max_page_size")).count();
+    assert_eq!((lists, world.sent.len()), (3, 1 + 3 + 4), "{:?}", world.sent);
+
+    world.sent.clear();
+    assert_eq!(world.run(session.find_users(Vec::new())), Ok(Vec::new()));
+    let error = world.run(session.find_users(vec![id("U5"); 1001])).unwrap_err();
+    assert!(matches!(error, Error::InvalidArgument { argument: "users", .. }), "{error}");
+    assert!(world.sent.is_empty());
+}
+
+/// Without a token nothing can be asked. A later failure is the result of its reference.
+#[test]
+fn a_search_for_several_users_fails_as_a_whole_only_without_a_token() {
+    let users = || vec![id("A"), UserRef::Email("a@b".into()), id("A")];
+    let mut world = World::new(|_: &Request, _: &mut Duration| status(401));
+    let error = world.run(Session::new().find_users(users())).unwrap_err();
+    assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
+
+    let mut world = World::new(with_tokens(|request| {
+        if request.path_and_query.contains('?') { status(403) } else { ok(&user("A", "ACTIVE")) }
+    }));
+    let results = world.run(Session::new().find_users(users())).unwrap();
+    assert!(matches!(results.as_slice(), [Ok(_), Err(Error::PermissionDenied { .. }), Ok(_)]), "{results:?}");
+}
+
+#[test]
 fn endless_pages_are_abandoned() {
     let mut page = 0;
     let mut world = World::new(with_tokens(|_| {
@@ -284,12 +357,17 @@ fn a_change_without_a_response_may_have_been_made_unless_it_was_never_sent() {
         (TransportFault::Denied, None),
         (TransportFault::Internal, None),
     ] {
-        let mut world = World::new(with_tokens(|_| Err(TransportError { fault, detail: String::new() })));
-        let mode = ChangeMode::WithoutLookup;
-        let error = world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err();
+        let mut world = World::new(with_tokens(|request| {
+            if request.path_and_query.ends_with("/A") {
+                return ok(&user("A", "ACTIVE"));
+            }
+            Err(TransportError { fault, detail: String::new() })
+        }));
+        let error = world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap_err();
         let reported = match &error {
             Error::Unavailable { may_have_changed, .. } | Error::InvalidResponse { may_have_changed, .. } => {
-                Some(*may_have_changed)
+                assert!(may_have_changed.as_deref().is_none_or(|id| id == "A"), "{error:?}");
+                Some(may_have_changed.is_some())
             }
             _ => None,
         };
@@ -300,8 +378,7 @@ fn a_change_without_a_response_may_have_been_made_unless_it_was_never_sent() {
 #[test]
 fn a_user_with_an_id_unfit_for_a_path_is_not_changed() {
     let mut world = World::new(with_tokens(|_| ok(r#"{"results":[{"id":"../X","email":"a@b"}]}"#)));
-    let error =
-        world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeMode::LookUpFirst)).unwrap_err();
+    let error = world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeMode::Apply)).unwrap_err();
     assert!(matches!(error, Error::Other { .. }), "{error:?}");
     assert_eq!(world.sent.len(), 2, "only the token and the list");
 }
@@ -318,7 +395,7 @@ fn the_outcome_of_a_change_is_exact() {
         ok(&user("A", &state))
     }));
     let session = Session::new();
-    let (normal, dry_run) = (ChangeMode::LookUpFirst, ChangeMode::DryRun);
+    let (normal, dry_run) = (ChangeMode::Apply, ChangeMode::DryRun);
     for (mode, outcome) in [
         (dry_run, ChangeOutcome::WouldChange),
         (normal, ChangeOutcome::Changed),
@@ -485,7 +562,7 @@ fn after_an_uncertain_change_the_user_is_read_back() {
         || status(503),
         || status(504),
     ];
-    for (fail, without_lookup) in lost.into_iter().flat_map(|fail| [(fail, false), (fail, true)]) {
+    for fail in lost {
         for acts_on in [Some(1), Some(2), Some(4), None] {
             let (mut state, mut posts) = ("ACTIVE", 0);
             let mut world = World::new(with_tokens(|request| {
@@ -498,13 +575,11 @@ fn after_an_uncertain_change_the_user_is_read_back() {
                 }
                 ok(&user("A", state))
             }));
-            let mode = if without_lookup { ChangeMode::WithoutLookup } else { ChangeMode::LookUpFirst };
-            let result = world.run(Session::new().suspend_user(id("A"), mode));
+            let result = world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply));
             let sent = world.sent.iter().map(|request| request.ends_with(":suspend")).collect::<Vec<_>>();
             match acts_on {
                 Some(post) => {
-                    let outcome = if without_lookup { ChangeOutcome::NotChecked } else { ChangeOutcome::Changed };
-                    assert_eq!(result.unwrap().outcome, outcome);
+                    assert_eq!(result.unwrap().outcome, ChangeOutcome::Changed);
                     assert_eq!(sent.iter().filter(|is_post| **is_post).count(), post);
                 }
                 None => {
@@ -530,13 +605,15 @@ fn a_change_that_was_certainly_not_made_is_resent_without_a_lookup() {
     ];
     for fail in refused {
         let mut posts = 0;
-        let mut world = World::new(with_tokens(|_| {
+        let mut world = World::new(with_tokens(|request| {
+            if request.path_and_query.ends_with("/A") {
+                return ok(&user("A", "ACTIVE"));
+            }
             posts += 1;
             if posts < 3 { fail() } else { ok(&user("A", "SUSPENDED")) }
         }));
-        let mode = ChangeMode::WithoutLookup;
-        world.run(Session::new().suspend_user(id("A"), mode)).unwrap();
-        assert_eq!(world.sent.len(), 1 + 3);
+        world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap();
+        assert_eq!(world.sent.len(), 1 + 1 + 3);
     }
 }
 
@@ -554,7 +631,7 @@ fn an_uncertain_change_stays_uncertain_after_later_refusals() {
             posts += 1;
             if posts == 1 { status(502) } else { after() }
         }));
-        let error = world.run(Session::new().suspend_user(id("A"), ChangeMode::LookUpFirst)).unwrap_err();
+        let error = world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap_err();
         assert!(error.may_have_changed(), "{error:?}");
     }
 }
@@ -572,7 +649,7 @@ fn a_change_is_resent_only_after_transient_failures_up_to_max_attempts() {
             posts += 1;
             status(answers.next().unwrap_or(503))
         }));
-        world.run(Session::new().suspend_user(id("A"), ChangeMode::LookUpFirst)).unwrap_err();
+        world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap_err();
         drop(world);
         assert_eq!(posts, expected);
     }
@@ -588,13 +665,17 @@ fn an_overlong_id_is_an_invalid_response() {
 
 #[test]
 fn an_uncertain_change_that_cannot_be_read_back_stays_uncertain() {
+    let mut is_sent = false;
     let mut world = World::new(with_tokens(|request| {
-        if request.path_and_query.ends_with(":suspend") { fault(TransportFault::Timeout) } else { status(403) }
+        if request.path_and_query.ends_with(":suspend") {
+            is_sent = true;
+            return fault(TransportFault::Timeout);
+        }
+        if is_sent { status(403) } else { ok(&user("A", "ACTIVE")) }
     }));
-    let mode = ChangeMode::WithoutLookup;
-    let error = world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err();
+    let error = world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap_err();
     assert!(error.may_have_changed() && matches!(error, Error::Unavailable { .. }), "{error:?}");
-    assert_eq!(world.sent.len(), 1 + 2);
+    assert_eq!(world.sent.len(), 1 + 3);
 }
 
 #[test]
@@ -639,11 +720,13 @@ fn quotes_from_an_invalid_response_are_truncated_and_redacted() {
         format!(r#"{{"{}":1}}"#, "k".repeat(1_000_000)),
         format!(r#"{{"id":"A","state":"{}"}}"#, "s".repeat(1_000_000)),
     ] {
-        let mut world = World::new(with_tokens(|_| ok(&body)));
-        let mode = ChangeMode::WithoutLookup;
+        let mut world = World::new(with_tokens(|request| {
+            let is_look = request.path_and_query.ends_with("/A");
+            ok(&if is_look { user("A", "ACTIVE") } else { body.clone() })
+        }));
         for error in [
             world.run(Session::new().list_users(query(None))).unwrap_err(),
-            world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err(),
+            world.run(Session::new().suspend_user(id("A"), ChangeMode::Apply)).unwrap_err(),
         ] {
             let text = format!("{error} {error:?}");
             assert!(!text.contains("canary-token") && text.len() < 2000, "{}", text.len());
@@ -692,7 +775,7 @@ fn user_not_found_needs_the_services_own_error() {
             world.values.insert("access-token", "canary-token".into());
         }
         let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
-        assert_eq!(error.code(), code, "{body}");
+        assert_eq!(error.code().entry().code, code, "{body}");
     }
 }
 
@@ -758,7 +841,7 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
         ),
         (Error::Unauthenticated { name: "client-secret", service: service() }, "unauthenticated", Some(403), false),
         (
-            Error::PermissionDenied { permission: "list users", service: service() },
+            Error::PermissionDenied { permission: "list users", user_id: None, service: service() },
             "permission-denied",
             Some(403),
             false,
@@ -770,8 +853,8 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
             None,
             false,
         ),
-        (Error::LastOwner { service: service() }, "last-owner", Some(403), false),
-        (Error::ExternallyManaged { service: service() }, "externally-managed", Some(403), false),
+        (Error::LastOwner { user_id: "A".into(), service: service() }, "last-owner", Some(403), false),
+        (Error::ExternallyManaged { user_id: "A".into(), service: service() }, "externally-managed", Some(403), false),
         (
             Error::RateLimited { retry_after: Some(Duration::from_secs(7)), service: service() },
             "rate-limited",
@@ -782,14 +865,14 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
             Error::Unavailable {
                 cause: UnavailableCause::Service(service()),
                 retry_after: None,
-                may_have_changed: true,
+                may_have_changed: Some("A".into()),
             },
             "unavailable",
             Some(403),
             true,
         ),
         (
-            Error::InvalidResponse { problem: "p".into(), status: 200, may_have_changed: false },
+            Error::InvalidResponse { problem: "p".into(), status: 200, may_have_changed: None },
             "invalid-response",
             Some(200),
             false,
@@ -797,11 +880,12 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
         (Error::PageTokenRefused { service: service() }, "page-token-refused", Some(403), false),
         (Error::TooManyUsers(TooMany::Users(5)), "too-many-users", None, false),
         (Error::EndlessList { problem: "p".into() }, "endless-list", None, false),
-        (Error::Driver(DriverError::Ended), "other", None, false),
+        (Error::Driver(DriverError::Ended), "host-failed", None, false),
+        (Error::AddressMismatch { user_id: "A".into(), email: "a@b".into() }, "address-mismatch", None, false),
         (Error::Other { problem: "p".into(), service: None }, "other", None, false),
     ];
     for (error, code, status, retryable) in cases {
-        assert_eq!((error.code(), error.status(), error.is_retryable()), (code, status, retryable));
+        assert_eq!((error.code().entry().code, error.status(), error.is_retryable()), (code, status, retryable));
         assert!(error.remedy().ends_with('.'), "{}", error.remedy());
         assert!(error.to_string().starts_with(char::is_lowercase) || error.to_string().starts_with('2'), "{error}");
         if let Some(service) = error.service() {

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// All modules by layer, from the lowest to the highest. A module may use those listed before it.
-const LAYERS: [(&str, &[&str]); 8] = [
+const LAYERS: [(&str, &[&str]); 9] = [
     ("foundation", &["time", "secret", "text"]),
     ("http", &["http"]),
     ("catalogue", &["catalogue"]),
@@ -26,6 +26,7 @@ const LAYERS: [(&str, &[&str]); 8] = [
     ("machine", &["error", "machine", "retry"]),
     ("client", &["token", "config", "classify", "sender", "client", "pages", "listing"]),
     ("actions", &["actions::lookup", "actions::list", "actions::change", "actions", "session"]),
+    ("faces", &["failure", "json"]),
 ];
 
 /// The source files of the crate by module, without the crate root.

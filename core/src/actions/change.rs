@@ -9,40 +9,27 @@ use crate::error::Error;
 use crate::retry;
 use crate::sender::Pause;
 use crate::values::change::{ChangeMode, ChangeOutcome, StateChange, TargetState};
-use crate::values::user::{Target, User, UserId, UserRef};
+use crate::values::user::{Target, User, UserId};
 
-/// Brings a user into the target state. `named` is the reference as the caller gave it, for errors.
+/// Brings a user into the target state.
 pub(crate) async fn change(
     client: &Client,
     user: &Target,
-    named: &UserRef,
     mode: ChangeMode,
     target: TargetState,
 ) -> Result<StateChange, Error> {
-    let found;
-    let id = match user {
-        Target::Id(id) if mode == ChangeMode::WithoutLookup => id,
-        reference => {
-            let user = lookup::find(client, reference, named).await?;
-            if mode != ChangeMode::WithoutLookup && target.is_state_of(&user) {
-                return Ok(StateChange { user, outcome: ChangeOutcome::Unchanged });
-            }
-            if mode == ChangeMode::DryRun {
-                return Ok(StateChange { user, outcome: ChangeOutcome::WouldChange });
-            }
-            found = UserId::parse(&user.id).map_err(|problem| Error::Other {
-                problem: format!("the service calls the user by an id that cannot be used in a request: {problem}"),
-                service: None,
-            })?;
-            &found
-        }
-    };
-    let user = send(client, id, target).await?;
-    let outcome = match mode {
-        ChangeMode::WithoutLookup => ChangeOutcome::NotChecked,
-        ChangeMode::LookUpFirst | ChangeMode::DryRun => ChangeOutcome::Changed,
-    };
-    Ok(StateChange { user, outcome })
+    let found = lookup::find(client, user).await?;
+    if target.is_state_of(&found) {
+        return Ok(StateChange { user: found, outcome: ChangeOutcome::Unchanged });
+    }
+    if mode == ChangeMode::DryRun {
+        return Ok(StateChange { user: found, outcome: ChangeOutcome::WouldChange });
+    }
+    let id = UserId::parse(&found.id).map_err(|problem| Error::Other {
+        problem: format!("the service calls the user by an id that cannot be used in a request: {problem}"),
+        service: None,
+    })?;
+    Ok(StateChange { user: send(client, &id, target).await?, outcome: ChangeOutcome::Changed })
 }
 
 /// Sends a change, again if that may help. After an unclear outcome the user is looked up before anything is claimed or sent

@@ -1,5 +1,6 @@
 //! The bodies of successful responses.
 
+use alloc::borrow::Cow;
 use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -112,17 +113,18 @@ impl TryFrom<UserBody> for User {
         if id.len() > MAX_ID_BYTES {
             return Err(BodyError::LongId);
         }
-        let state = match body.state.as_deref() {
-            Some("ACTIVE") => UserState::Active,
-            Some("SUSPENDED") => UserState::Suspended,
-            None | Some("") => UserState::Other("STATE_UNSPECIFIED".into()),
-            Some(other) => UserState::Other(other.into()),
+        let (state, service_state) = match body.state {
+            Some(state) if state == "ACTIVE" => (UserState::Active, Cow::Borrowed("ACTIVE")),
+            Some(state) if state == "SUSPENDED" => (UserState::Suspended, Cow::Borrowed("SUSPENDED")),
+            Some(state) if !state.is_empty() => (UserState::Other, Cow::Owned(state)),
+            _ => (UserState::Other, Cow::Borrowed("STATE_UNSPECIFIED")),
         };
         Ok(Self {
             id,
             email: body.email.unwrap_or_default(),
             display_name: body.display_name.unwrap_or_default(),
             state,
+            service_state,
             create_time: body.create_time.unwrap_or_default(),
             path: body.path.unwrap_or_default(),
         })
@@ -246,9 +248,10 @@ mod tests {
     fn a_user_may_lack_everything_but_the_id() {
         let user = parse_user(br#"{"id":"A","email":null,"surprise":[1,{}]}"#).unwrap();
         assert_eq!((user.id.as_str(), user.email.as_str()), ("A", ""));
-        assert_eq!(user.state, UserState::Other("STATE_UNSPECIFIED".into()));
+        assert_eq!((user.state, &*user.service_state), (UserState::Other, "STATE_UNSPECIFIED"));
         assert_eq!(parse_user(br#"{"id":"A","state":"ACTIVE"}"#).unwrap().state, UserState::Active);
-        assert_eq!(parse_user(br#"{"id":"A","state":"active"}"#).unwrap().state, UserState::Other("active".into()));
+        let user = parse_user(br#"{"id":"A","state":"active"}"#).unwrap();
+        assert_eq!((user.state, &*user.service_state), (UserState::Other, "active"));
         assert!(parse_user(b"{}").is_err());
         assert!(parse_user(br#"["A"]"#).is_err());
     }

@@ -46,6 +46,19 @@ impl ApiCall<'_> {
         }
     }
 
+    /// The id of the user that the call is about.
+    pub(crate) fn user_id(&self) -> Option<&str> {
+        match self {
+            Self::List { .. } => None,
+            Self::Get(id) | Self::Suspend(id) | Self::Reactivate(id) => Some(id.as_str()),
+        }
+    }
+
+    /// The id of the user that the call changes.
+    pub(crate) fn changed_user(&self) -> Option<&str> {
+        self.user_id().filter(|_| self.is_change())
+    }
+
     /// Whether the call changes a user.
     pub(crate) fn is_change(&self) -> bool {
         matches!(self, Self::Suspend(_) | Self::Reactivate(_))

@@ -21,51 +21,21 @@ impl TargetState {
 impl fmt::Display for TargetState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Active => "Active",
-            Self::Suspended => "Suspended",
+            Self::Active => "active",
+            Self::Suspended => "suspended",
         })
     }
 }
 
-/// The way to make a change.
+/// The way to make a change. The user is looked up first in either case, so that [`ChangeOutcome`] is exact.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ChangeMode {
-    /// Looks the user up first, so that [`ChangeOutcome`] is exact, and changes the state if needed.
+    /// Changes the state if needed.
     #[default]
-    LookUpFirst,
-    /// Looks the user up and reports the outcome of a change, but changes nothing.
+    Apply,
+    /// Reports what [`Apply`](Self::Apply) would do, and changes nothing.
     DryRun,
-    /// Changes the state without looking the user up first.
-    WithoutLookup,
 }
-
-impl ChangeMode {
-    /// The mode that two flags stand for.
-    ///
-    /// # Errors
-    ///
-    /// Both flags are set: a dry run consists of the look-up alone.
-    pub fn from_flags(dry_run: bool, without_lookup: bool) -> Result<Self, ChangeModeError> {
-        match (dry_run, without_lookup) {
-            (false, false) => Ok(Self::LookUpFirst),
-            (true, false) => Ok(Self::DryRun),
-            (false, true) => Ok(Self::WithoutLookup),
-            (true, true) => Err(ChangeModeError),
-        }
-    }
-}
-
-/// The error of [`ChangeMode::from_flags`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChangeModeError;
-
-impl fmt::Display for ChangeModeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("dry-run looks at the user and without-lookup does not")
-    }
-}
-
-impl core::error::Error for ChangeModeError {}
 
 /// The outcome of a change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,8 +46,18 @@ pub enum ChangeOutcome {
     Unchanged,
     /// A dry run: the change would be attempted.
     WouldChange,
-    /// The user is in the target state now. The state before is not known, because the user was not looked up.
-    NotChecked,
+}
+
+impl ChangeOutcome {
+    /// The name of the outcome: `changed`, `unchanged` or `would-change`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Changed => "changed",
+            Self::Unchanged => "unchanged",
+            Self::WouldChange => "would-change",
+        }
+    }
 }
 
 /// A user after a change, or before it in a dry run.

@@ -9,6 +9,8 @@ use crate::values::user::{StateFilter, User};
 
 /// The most users that one list returns: an amount that fits comfortably into memory.
 pub const MAX_USERS: u32 = 250_000;
+/// The most references that one call of [`Session::find_users`](crate::Session::find_users) takes.
+pub const MAX_FIND_USERS: usize = 1000;
 /// The page size of a list whose limit is not larger than this. Its continuations keep the page size, so it is not smaller.
 const SMALL_PAGE_SIZE: u16 = 100;
 
@@ -85,3 +87,18 @@ pub struct UserList {
     /// The page token of the rest; `None` if and only if there are no more users.
     pub next_page_token: Option<String>,
 }
+
+/// The error of too many references.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FindError {
+    /// The number of references.
+    pub users: usize,
+}
+
+impl fmt::Display for FindError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "there are {} users, and at most {MAX_FIND_USERS} are accepted at once", self.users)
+    }
+}
+
+impl core::error::Error for FindError {}

@@ -1,6 +1,6 @@
 //! Users and references to users.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
 use core::fmt;
 
@@ -11,15 +11,27 @@ const MAX_PATH_ID_BYTES: usize = 128;
 /// The longest e-mail address that is accepted, in bytes. RFC 5321 allows 254.
 const MAX_EMAIL_BYTES: usize = 1024;
 
-/// The state of a user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The state of a user. The service's own word for it is [`User::service_state`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum UserState {
     /// The user can sign in.
     Active,
     /// The user cannot sign in until reactivated.
     Suspended,
-    /// Another state, in the service's words. It counts neither as active nor as suspended.
-    Other(String),
+    /// Another state. It counts neither as active nor as suspended.
+    Other,
+}
+
+impl UserState {
+    /// The name of the state: `active`, `suspended` or `other`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Suspended => "suspended",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// A user, as the service describes it. Fields that the service left out are empty.
@@ -33,6 +45,8 @@ pub struct User {
     pub display_name: String,
     /// The state.
     pub state: UserState,
+    /// The service's own word for the state, such as `ACTIVE`; `STATE_UNSPECIFIED` if it left the state out.
+    pub service_state: Cow<'static, str>,
     /// The time of creation, as RFC 3339.
     pub create_time: String,
     /// The service's resource name.
@@ -42,12 +56,8 @@ pub struct User {
 impl User {
     /// The total length of all texts, in bytes.
     pub(crate) fn text_bytes(&self) -> usize {
-        let state = match &self.state {
-            UserState::Other(state) => state.len(),
-            UserState::Active | UserState::Suspended => 0,
-        };
-        let Self { id, email, display_name, create_time, path, .. } = self;
-        [id, email, display_name, create_time, path].iter().map(|text| text.len()).sum::<usize>() + state
+        let Self { id, email, display_name, state: _, service_state, create_time, path } = self;
+        [id, email, display_name, &**service_state, create_time, path].iter().map(|text| text.len()).sum()
     }
 }
 
@@ -67,12 +77,20 @@ pub enum UserRef {
     Id(String),
     /// An e-mail address. The whole account is searched for it.
     Email(String),
+    /// An id whose user must have this e-mail address. Needs no search.
+    Known {
+        /// The service's identifier.
+        id: String,
+        /// The address.
+        email: String,
+    },
 }
 
 /// A checked [`UserRef`].
 pub(crate) enum Target {
     Id(UserId),
     Email(Email),
+    Known(UserId, Email),
 }
 
 impl Target {
@@ -80,6 +98,7 @@ impl Target {
         match user {
             UserRef::Id(id) => UserId::parse(id).map(Self::Id),
             UserRef::Email(email) => Email::parse(email).map(Self::Email),
+            UserRef::Known { id, email } => Ok(Self::Known(UserId::parse(id)?, Email::parse(email)?)),
         }
     }
 }

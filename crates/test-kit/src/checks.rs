@@ -38,7 +38,7 @@ pub fn response(bytes: &[u8]) {
         assert!(status == 200 && list.next_page_token.is_none() && list.users.iter().all(|user| !user.id.is_empty()));
     }
     assert_redacted(&listed, secrets);
-    let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), ChangeMode::WithoutLookup));
+    let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), ChangeMode::Apply));
     if let Ok(change) = &suspended {
         assert!(change.user.id == "A" && change.user.state == onepassword_users_core::UserState::Suspended);
     }
@@ -71,7 +71,7 @@ pub fn settings(text: &str) {
         }
     }
     for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
-        let _ = World::new(check_request).run(Session::new().suspend_user(user, ChangeMode::LookUpFirst));
+        let _ = World::new(check_request).run(Session::new().suspend_user(user, ChangeMode::Apply));
     }
     let query = ListQuery { page_token: Some(text.into()), limit: Some(1), ..ListQuery::default() };
     let _ = World::new(check_request).run(Session::new().list_users(query));
@@ -119,10 +119,10 @@ pub fn conversation(bytes: &[u8]) {
     world.values.insert("deadline", "60".into());
     let session = Session::new();
     let user = || UserRef::Id("A".into());
-    assert_redacted(&world.run(session.suspend_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
+    assert_redacted(&world.run(session.suspend_user(user(), ChangeMode::Apply)), &[SECRET]);
     assert_redacted(&world.run(session.get_user(UserRef::Email("a@b".into()))), &[SECRET]);
     assert_redacted(&world.run(session.list_users(ListQuery { limit: Some(2), ..ListQuery::default() })), &[SECRET]);
-    assert_redacted(&world.run(session.reactivate_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
+    assert_redacted(&world.run(session.reactivate_user(user(), ChangeMode::Apply)), &[SECRET]);
     let elapsed = world.now;
     assert!(elapsed <= Duration::from_secs(4 * 61), "{elapsed:?}");
     drop(world);

@@ -1,0 +1,139 @@
+//! The failure record: an error with everything that a caller may want to act on, in one shape for all errors.
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use crate::api::service_error::ServiceError;
+use crate::catalogue::{ErrorCode, FailureClass, SECRETS, SETTINGS};
+use crate::error::{Error, MAX_NAMESAKES, UnavailableCause};
+
+/// A failed action. The component's contract, the JSON forms and the HTTP API have the same fields.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// The code.
+    pub code: ErrorCode,
+    /// A description for people: one clause in lower case. It does not repeat the remedy.
+    pub message: String,
+    /// The way to solve the problem, as a sentence.
+    pub remedy: String,
+    /// The time to wait before the next attempt, in seconds, if the service named one.
+    pub retry_after: Option<u32>,
+    /// Whether a change was sent whose outcome is not known.
+    pub may_have_changed: bool,
+    /// The argument, setting or secret at fault.
+    pub subject: Option<Subject>,
+    /// The id of the user that the failure is about, if it is known.
+    pub user_id: Option<String>,
+    /// The ids of the users that have the address, if several have it.
+    pub candidates: Vec<String>,
+    /// Whether there are more candidates than that.
+    pub more_candidates: bool,
+    /// The error of the service, if there was one.
+    pub service: Option<ServiceError>,
+}
+
+/// The argument, setting or secret at fault.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subject {
+    /// Its kind.
+    pub kind: SubjectKind,
+    /// Its name.
+    pub name: String,
+}
+
+/// The kind of a [`Subject`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SubjectKind {
+    /// An argument of the action.
+    Argument,
+    /// A setting.
+    Setting,
+    /// A secret.
+    Secret,
+}
+
+impl SubjectKind {
+    /// The name of the kind.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Argument => "argument",
+            Self::Setting => "setting",
+            Self::Secret => "secret",
+        }
+    }
+}
+
+impl Subject {
+    fn value(name: &str) -> Self {
+        let is_secret = SECRETS.iter().any(|secret| secret.name == name);
+        Self { kind: if is_secret { SubjectKind::Secret } else { SubjectKind::Setting }, name: name.to_owned() }
+    }
+}
+
+impl Failure {
+    /// The class of the code.
+    #[must_use]
+    pub fn class(&self) -> FailureClass {
+        self.code.entry().class
+    }
+
+    /// Whether the same action may succeed if it is repeated later.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        self.code.entry().is_retryable()
+    }
+
+    /// The failure in the words of a face: `spell` returns the face's name of a setting, secret or argument, such as
+    /// `client_secret` or `ONEPASSWORD_CLIENT_SECRET`. Only the core's own words are changed: the name at the beginning of the
+    /// message, and names in the remedy.
+    #[must_use]
+    pub fn respelled(mut self, spell: impl Fn(&str) -> String) -> Self {
+        if let Some(subject) = &mut self.subject {
+            let name = spell(&subject.name);
+            self.message = self.message.replacen(&subject.name, &name, 1);
+            subject.name = name;
+        }
+        let names = SETTINGS.iter().chain(&SECRETS).map(|value| value.name).chain(["page-token"]);
+        for name in names.filter(|name| name.contains('-')) {
+            if self.remedy.contains(name) {
+                self.remedy = self.remedy.replace(name, &spell(name));
+            }
+        }
+        self
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let subject = match &error {
+            Error::InvalidArgument { argument, .. } => {
+                Some(Subject { kind: SubjectKind::Argument, name: (*argument).into() })
+            }
+            Error::PageTokenRefused { .. } => Some(Subject { kind: SubjectKind::Argument, name: "page-token".into() }),
+            Error::Misconfigured { name, .. }
+            | Error::Unauthenticated { name, .. }
+            | Error::Unavailable { cause: UnavailableCause::Lookup { name: Some(name), .. }, .. } => {
+                Some(Subject::value(name))
+            }
+            _ => None,
+        };
+        let retry_after = error.retry_after().map(|pause| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX));
+        Self {
+            code: error.code(),
+            message: error.to_string(),
+            remedy: error.remedy().into_owned(),
+            retry_after,
+            may_have_changed: error.may_have_changed(),
+            subject,
+            user_id: error.user_id().map(ToOwned::to_owned),
+            service: error.service().cloned(),
+            more_candidates: matches!(&error, Error::AmbiguousUser { ids, .. } if ids.len() >= MAX_NAMESAKES),
+            candidates: match error {
+                Error::AmbiguousUser { ids, .. } => ids,
+                _ => Vec::new(),
+            },
+        }
+    }
+}
