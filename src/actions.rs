@@ -1,10 +1,9 @@
-//! The exported functions: turns the contract's types into the core's and back, and nothing else.
+//! The exported functions: converts the contract's types to the core's and back, and nothing else.
 
-use alloc::format;
-use alloc::string::ToString;
-use core::time::Duration;
+use alloc::vec::Vec;
 
 use onepassword_users_core as core_;
+use onepassword_users_core::catalogue::{ErrorCode, FailureClass};
 
 use crate::bindings::Component;
 use crate::bindings::exports::onepassword::users::actions::Guest;
@@ -13,7 +12,7 @@ use crate::driver::run;
 use crate::session::session;
 
 impl Guest for Component {
-    fn list_users(query: wit::ListQuery) -> Result<wit::UserList, wit::Error> {
+    fn list_users(query: wit::ListQuery) -> Result<wit::UserList, wit::Failure> {
         let query = core_::ListQuery {
             state: query.state.map(|state| match state {
                 wit::StateFilter::Active => core_::StateFilter::Active,
@@ -29,16 +28,22 @@ impl Guest for Component {
         })
     }
 
-    fn get_user(user: wit::UserRef) -> Result<wit::User, wit::Error> {
+    fn get_user(user: wit::UserRef) -> Result<wit::User, wit::Failure> {
         Ok(run(session().get_user(user.into()))?.into())
     }
 
-    fn suspend_user(user: wit::UserRef, options: wit::ChangeOptions) -> Result<wit::StateChange, wit::Error> {
-        Ok(run(session().suspend_user(user.into(), mode(options)?))?.into())
+    fn find_users(users: Vec<wit::UserRef>) -> Result<Vec<Result<wit::User, wit::Failure>>, wit::Failure> {
+        let users = users.into_iter().map(core_::UserRef::from).collect();
+        let results = run(session().find_users(users))?;
+        Ok(results.into_iter().map(|result| result.map(wit::User::from).map_err(wit::Failure::from)).collect())
     }
 
-    fn reactivate_user(user: wit::UserRef, options: wit::ChangeOptions) -> Result<wit::StateChange, wit::Error> {
-        Ok(run(session().reactivate_user(user.into(), mode(options)?))?.into())
+    fn suspend_user(user: wit::UserRef, mode: wit::ChangeMode) -> Result<wit::StateChange, wit::Failure> {
+        Ok(run(session().suspend_user(user.into(), mode.into()))?.into())
+    }
+
+    fn reactivate_user(user: wit::UserRef, mode: wit::ChangeMode) -> Result<wit::StateChange, wit::Failure> {
+        Ok(run(session().reactivate_user(user.into(), mode.into()))?.into())
     }
 }
 
@@ -47,24 +52,18 @@ impl From<wit::UserRef> for core_::UserRef {
         match user {
             wit::UserRef::Id(id) => Self::Id(id),
             wit::UserRef::Email(email) => Self::Email(email),
+            wit::UserRef::Known(wit::KnownUser { id, email }) => Self::Known { id, email },
         }
     }
 }
 
-impl From<core_::UserRef> for wit::UserRef {
-    fn from(user: core_::UserRef) -> Self {
-        match user {
-            core_::UserRef::Id(id) => Self::Id(id),
-            core_::UserRef::Email(email) => Self::Email(email),
+impl From<wit::ChangeMode> for core_::ChangeMode {
+    fn from(mode: wit::ChangeMode) -> Self {
+        match mode {
+            wit::ChangeMode::Apply => Self::Apply,
+            wit::ChangeMode::DryRun => Self::DryRun,
         }
     }
-}
-
-/// The mode that the contract's two flags stand for.
-fn mode(options: wit::ChangeOptions) -> Result<core_::ChangeMode, core_::Error> {
-    let dry_run = options.contains(wit::ChangeOptions::DRY_RUN);
-    let without_lookup = options.contains(wit::ChangeOptions::WITHOUT_LOOKUP);
-    Ok(core_::ChangeMode::from_flags(dry_run, without_lookup)?)
 }
 
 impl From<core_::User> for wit::User {
@@ -76,8 +75,9 @@ impl From<core_::User> for wit::User {
             state: match user.state {
                 core_::UserState::Active => wit::UserState::Active,
                 core_::UserState::Suspended => wit::UserState::Suspended,
-                core_::UserState::Other(state) => wit::UserState::Other(state),
+                core_::UserState::Other => wit::UserState::Other,
             },
+            service_state: user.service_state.into_owned(),
             create_time: user.create_time,
             path: user.path,
         }
@@ -87,75 +87,81 @@ impl From<core_::User> for wit::User {
 impl From<core_::StateChange> for wit::StateChange {
     fn from(change: core_::StateChange) -> Self {
         Self {
-            user: change.user.into(),
-            change: match change.outcome {
-                core_::ChangeOutcome::Changed => wit::Change::Changed,
-                core_::ChangeOutcome::Unchanged => wit::Change::Already,
-                core_::ChangeOutcome::WouldChange => wit::Change::WouldChange,
-                core_::ChangeOutcome::NotChecked => wit::Change::NotChecked,
+            outcome: match change.outcome {
+                core_::ChangeOutcome::Changed => wit::ChangeOutcome::Changed,
+                core_::ChangeOutcome::Unchanged => wit::ChangeOutcome::Unchanged,
+                core_::ChangeOutcome::WouldChange => wit::ChangeOutcome::WouldChange,
             },
+            user: change.user.into(),
         }
     }
 }
 
-impl From<core_::ServiceError> for wit::Reply {
-    fn from(error: core_::ServiceError) -> Self {
-        Self { status: error.status, code: error.code, message: error.message }
-    }
-}
-
-/// The one place where the core's errors become the contract's.
-impl From<core_::Error> for wit::Error {
+impl From<core_::Error> for wit::Failure {
     fn from(error: core_::Error) -> Self {
-        use core_::Error;
-        let message = format!("{error}. {}", error.remedy());
-        let refusal = |service: core_::ServiceError, message| wit::Refusal { message, reply: service.into() };
-        match error {
-            Error::InvalidArgument { argument, .. } => {
-                Self::InvalidArgument(wit::InvalidArgument { argument: argument.to_string(), message })
-            }
-            Error::Misconfigured { name, service, .. } => Self::Misconfigured(wit::Misconfiguration {
-                name: name.to_string(),
-                message,
-                reply: service.map(wit::Reply::from),
-            }),
-            Error::Unauthenticated { service, .. } => Self::Unauthenticated(refusal(service, message)),
-            Error::PermissionDenied { service, .. } => Self::PermissionDenied(refusal(service, message)),
-            Error::UserNotFound { user, service } => Self::UserNotFound(wit::MissingUser {
-                user: user.into(),
-                message,
-                reply: service.map(wit::Reply::from),
-            }),
-            Error::AmbiguousUser { email, ids } => {
-                Self::AmbiguousUser(wit::Ambiguity { email, user_ids: ids, message })
-            }
-            Error::LastOwner { service } => Self::LastOwner(refusal(service, message)),
-            Error::ExternallyManaged { service } => Self::ExternallyManaged(refusal(service, message)),
-            Error::RateLimited { retry_after, service } => {
-                Self::RateLimited(wit::RateLimit { retry_after: seconds(retry_after), message, reply: service.into() })
-            }
-            Error::Unavailable { cause, retry_after, may_have_changed } => Self::Unavailable(wit::Outage {
-                message,
-                reply: match cause {
-                    core_::UnavailableCause::Service(service) => Some(service.into()),
-                    _ => None,
+        let failure = core_::Failure::from(error);
+        Self {
+            class: class(failure.class()),
+            retryable: failure.is_retryable(),
+            code: code(failure.code),
+            message: failure.message,
+            remedy: failure.remedy,
+            retry_after: failure.retry_after,
+            may_have_changed: failure.may_have_changed,
+            subject: failure.subject.map(|subject| wit::Subject {
+                kind: match subject.kind {
+                    core_::SubjectKind::Argument => wit::SubjectKind::Argument,
+                    core_::SubjectKind::Setting => wit::SubjectKind::Setting,
+                    core_::SubjectKind::Secret => wit::SubjectKind::Secret,
                 },
-                retry_after: seconds(retry_after),
-                may_have_changed,
+                name: subject.name,
             }),
-            Error::InvalidResponse { status, may_have_changed, .. } => {
-                Self::InvalidResponse(wit::InvalidResponse { message, status, may_have_changed })
-            }
-            Error::EndlessList { .. } => {
-                Self::InvalidResponse(wit::InvalidResponse { message, status: 200, may_have_changed: false })
-            }
-            Error::Other { service, .. } => Self::Other(wit::Failure { message, reply: service.map(wit::Reply::from) }),
-            // The core may grow cases that the contract does not have.
-            other => Self::Other(wit::Failure { message, reply: other.service().cloned().map(wit::Reply::from) }),
+            user_id: failure.user_id,
+            candidates: failure.candidates,
+            more_candidates: failure.more_candidates,
+            service: failure.service.map(|core_::ServiceError { status, code, message }| wit::ServiceError {
+                status,
+                code,
+                message,
+            }),
         }
     }
 }
 
-fn seconds(pause: Option<Duration>) -> Option<u32> {
-    pause.map(|pause| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX))
+fn class(class: FailureClass) -> wit::FailureClass {
+    match class {
+        FailureClass::Caller => wit::FailureClass::Caller,
+        FailureClass::Settings => wit::FailureClass::Settings,
+        FailureClass::Credentials => wit::FailureClass::Credentials,
+        FailureClass::Refused => wit::FailureClass::Refused,
+        FailureClass::Absent => wit::FailureClass::Absent,
+        FailureClass::Retry => wit::FailureClass::Retry,
+        FailureClass::Untrusted => wit::FailureClass::Untrusted,
+        FailureClass::Host => wit::FailureClass::Host,
+    }
+}
+
+fn code(code: ErrorCode) -> wit::ErrorCode {
+    match code {
+        ErrorCode::InvalidArgument => wit::ErrorCode::InvalidArgument,
+        ErrorCode::PageTokenRefused => wit::ErrorCode::PageTokenRefused,
+        ErrorCode::TooManyUsers => wit::ErrorCode::TooManyUsers,
+        ErrorCode::Misconfigured => wit::ErrorCode::Misconfigured,
+        ErrorCode::Unauthenticated => wit::ErrorCode::Unauthenticated,
+        ErrorCode::PermissionDenied => wit::ErrorCode::PermissionDenied,
+        ErrorCode::UserNotFound => wit::ErrorCode::UserNotFound,
+        ErrorCode::AmbiguousUser => wit::ErrorCode::AmbiguousUser,
+        ErrorCode::AddressMismatch => wit::ErrorCode::AddressMismatch,
+        ErrorCode::LastOwner => wit::ErrorCode::LastOwner,
+        ErrorCode::ExternallyManaged => wit::ErrorCode::ExternallyManaged,
+        ErrorCode::ProtectedUser => wit::ErrorCode::ProtectedUser,
+        ErrorCode::RateLimited => wit::ErrorCode::RateLimited,
+        ErrorCode::Unavailable => wit::ErrorCode::Unavailable,
+        ErrorCode::InvalidResponse => wit::ErrorCode::InvalidResponse,
+        ErrorCode::EndlessList => wit::ErrorCode::EndlessList,
+        ErrorCode::Intermediary => wit::ErrorCode::Intermediary,
+        ErrorCode::HostFailed => wit::ErrorCode::HostFailed,
+        // The core may grow codes that the contract does not have.
+        _ => wit::ErrorCode::Other,
+    }
 }

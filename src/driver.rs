@@ -1,6 +1,9 @@
 //! Carries out the steps of an action, one after another.
 
-use onepassword_users_core::{Action, Error, Event, Instant, LookupError, Secret, Step};
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use onepassword_users_core::{Action, Error, Event, Instant, LookupError, LookupErrorKind, Secret, Step};
 use onepassword_users_wasi_driver::nanos;
 use wasi::clocks::monotonic_clock;
 
@@ -12,9 +15,11 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
     let mut event = Event::Start;
     loop {
         event = match action.step(event, Instant::from_nanos(monotonic_clock::now())) {
-            Step::Setting(name) => Event::Setting(settings::get(name).map_err(lookup_error)),
-            Step::Secret(name) => {
-                Event::Secret(secrets::get(name).map(|value| value.map(Secret::new)).map_err(lookup_error))
+            Step::Settings(names) => Event::Settings(settings::get(&owned(names)).map_err(lookup_error)),
+            Step::Secrets(names) => {
+                let secret = |value: Option<String>| value.map(Secret::new);
+                let values = secrets::get(&owned(names)).map_err(lookup_error);
+                Event::Secrets(values.map(|values| values.into_iter().map(secret).collect()))
             }
             Step::Send(request) => Event::Response(http::exchange(&request)),
             // Calls to one instance do not overlap, so there is no other action to wait for and no reason to come back early.
@@ -27,9 +32,17 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
     }
 }
 
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|name| String::from(*name)).collect()
+}
+
 fn lookup_error(error: secrets::LookupError) -> LookupError {
-    match error {
-        secrets::LookupError::Denied(why) => LookupError::Denied(why),
-        secrets::LookupError::Unavailable(why) => LookupError::Unavailable(why),
+    LookupError {
+        kind: match error.kind {
+            secrets::LookupErrorKind::Denied => LookupErrorKind::Denied,
+            secrets::LookupErrorKind::Unavailable => LookupErrorKind::Unavailable,
+        },
+        name: error.name,
+        reason: error.message,
     }
 }

@@ -179,6 +179,23 @@ pub const ACCESS_TOKEN: Value = Value {
 /// The secrets, in the order in which a form shows them.
 pub const SECRETS: [Value; 3] = [CLIENT_ID, CLIENT_SECRET, ACCESS_TOKEN];
 
+/// The names and remedies of all values. Apart from the rest, so that a component holds only the texts that it needs.
+const REMEDIES: [(&str, &str); SETTINGS.len() + SECRETS.len()] = {
+    let mut remedies = [("", ""); SETTINGS.len() + SECRETS.len()];
+    let mut place = 0;
+    while place < remedies.len() {
+        let value = if place < SETTINGS.len() { SETTINGS[place] } else { SECRETS[place - SETTINGS.len()] };
+        remedies[place] = (value.name, value.remedy);
+        place += 1;
+    }
+    remedies
+};
+
+/// The remedy of a setting or secret that is missing or wrong.
+pub(crate) fn remedy(name: &str) -> &'static str {
+    REMEDIES.iter().find(|(other, _)| *other == name).map_or("Correct it.", |(_, remedy)| remedy)
+}
+
 impl Value {
     /// The setting or secret of this name.
     #[must_use]
@@ -245,14 +262,6 @@ pub struct ErrorEntry {
     pub http_status: u16,
 }
 
-impl ErrorEntry {
-    /// Whether the same action may succeed if it is repeated later.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self.class, FailureClass::Retry)
-    }
-}
-
 macro_rules! errors {
     ($($(#[$doc:meta])* $case:ident: $class:ident, $code:literal, $title:literal, $cause:literal, $remedy:literal, $exit:literal, $status:literal;)*) => {
         /// The code of an error.
@@ -266,6 +275,28 @@ macro_rules! errors {
         pub const ERRORS: &[ErrorCode] = &[$(ErrorCode::$case),*];
 
         impl ErrorCode {
+            /// The code itself: lower case, words joined by hyphens.
+            #[must_use]
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$case => $code,)*
+                }
+            }
+
+            /// The class of this code.
+            #[must_use]
+            pub fn class(self) -> FailureClass {
+                match self {
+                    $(Self::$case => FailureClass::$class,)*
+                }
+            }
+
+            /// Whether the same action may succeed if it is repeated later.
+            #[must_use]
+            pub fn is_retryable(self) -> bool {
+                matches!(self.class(), FailureClass::Retry)
+            }
+
             /// The description of this code.
             #[must_use]
             pub fn entry(self) -> &'static ErrorEntry {

@@ -8,7 +8,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::api::service_error::ServiceError;
-use crate::catalogue::{ErrorCode, Value};
+use crate::catalogue::{ErrorCode, remedy};
 use crate::http::TransportError;
 use crate::values::query::{FindError, QueryError};
 use crate::values::settings::SettingError;
@@ -319,7 +319,7 @@ impl Error {
     /// Whether the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.code().entry().is_retryable()
+        self.code().is_retryable()
     }
 
     /// The time to wait before the next attempt, if the service named one.
@@ -362,7 +362,7 @@ impl Error {
     pub fn remedy(&self) -> Cow<'static, str> {
         Cow::Borrowed(match self {
             Self::InvalidArgument { .. } => "Correct the argument; nothing was sent.",
-            Self::Misconfigured { name, .. } => Value::find(name).map_or("Correct it.", |value| value.remedy),
+            Self::Misconfigured { name, .. } => remedy(name),
             Self::Unauthenticated { name: "access-token", .. } => {
                 "Have the platform obtain a new access-token; this component does not renew it."
             }

@@ -65,9 +65,20 @@ impl SubjectKind {
     }
 }
 
+/// The names of the secrets.
+const SECRET_NAMES: [&str; SECRETS.len()] = {
+    let mut names = [""; SECRETS.len()];
+    let mut place = 0;
+    while place < names.len() {
+        names[place] = SECRETS[place].name;
+        place += 1;
+    }
+    names
+};
+
 impl Subject {
     fn value(name: &str) -> Self {
-        let is_secret = SECRETS.iter().any(|secret| secret.name == name);
+        let is_secret = SECRET_NAMES.contains(&name);
         Self { kind: if is_secret { SubjectKind::Secret } else { SubjectKind::Setting }, name: name.to_owned() }
     }
 }
@@ -76,13 +87,13 @@ impl Failure {
     /// The class of the code.
     #[must_use]
     pub fn class(&self) -> FailureClass {
-        self.code.entry().class
+        self.code.class()
     }
 
     /// Whether the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.code.entry().is_retryable()
+        self.code.is_retryable()
     }
 
     /// The failure in the words of a face: `spell` returns the face's name of a setting, secret or argument, such as

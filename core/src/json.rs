@@ -49,7 +49,7 @@ impl Serialize for StateChange {
 impl Serialize for Failure {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("Failure", 12)?;
-        json.serialize_field("code", self.code.entry().code)?;
+        json.serialize_field("code", self.code.name())?;
         json.serialize_field("class", self.class().name())?;
         json.serialize_field("message", &self.message)?;
         json.serialize_field("remedy", &self.remedy)?;

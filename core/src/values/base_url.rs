@@ -78,7 +78,7 @@ pub struct BaseUrl {
 impl Default for BaseUrl {
     /// The `.com` region.
     fn default() -> Self {
-        let authority = BASE_URL.default.unwrap_or_default().trim_start_matches("https://").to_owned();
+        let authority = const { BASE_URL.default }.unwrap_or_default().trim_start_matches("https://").to_owned();
         Self { scheme: Scheme::Https, authority, version: None }
     }
 }

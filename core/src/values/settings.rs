@@ -9,7 +9,7 @@ use core::fmt;
 use core::time::Duration;
 
 use crate::catalogue::{
-    self, ACCOUNT_ID, API_VERSION, BASE_URL, DEADLINE, MAX_ATTEMPTS, TIMEOUT, USER_AGENT, Value, ValueKind,
+    self, ACCOUNT_ID, API_VERSION, BASE_URL, DEADLINE, MAX_ATTEMPTS, TIMEOUT, USER_AGENT, ValueKind,
 };
 use crate::values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
 
@@ -52,18 +52,18 @@ impl Settings {
     ///
     /// The name of the first setting that is missing or has an unusable value, and the reason.
     pub(crate) fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, (&'static str, SettingError)> {
-        let base_url = parse(&BASE_URL, &get, BaseUrl::parse)?.unwrap_or_default();
-        let version = match (parse(&API_VERSION, &get, ApiVersion::parse)?, base_url.version()) {
+        let base_url = parse(BASE_URL.name, &get, BaseUrl::parse)?.unwrap_or_default();
+        let version = match (parse(API_VERSION.name, &get, ApiVersion::parse)?, base_url.version()) {
             (Some(version), Some(in_base_url)) if version != in_base_url => {
                 return Err((API_VERSION.name, SettingError::VersionConflict { version, in_base_url }));
             }
             (version, in_base_url) => version.or(in_base_url).unwrap_or_default(),
         };
-        let account = parse(&ACCOUNT_ID, &get, AccountId::parse)?.ok_or((ACCOUNT_ID.name, SettingError::Missing))?;
-        let timeout = number(&TIMEOUT, &get)?;
-        let deadline = number(&DEADLINE, &get)?;
-        let max_attempts = number(&MAX_ATTEMPTS, &get)?;
-        let user_agent = parse(&USER_AGENT, &get, UserAgent::parse)?.unwrap_or_default();
+        let account = parse(ACCOUNT_ID.name, &get, AccountId::parse)?.ok_or((ACCOUNT_ID.name, SettingError::Missing))?;
+        let timeout = number(const { number_of(TIMEOUT) }, &get)?;
+        let deadline = number(const { number_of(DEADLINE) }, &get)?;
+        let max_attempts = number(const { number_of(MAX_ATTEMPTS) }, &get)?;
+        let user_agent = parse(USER_AGENT.name, &get, UserAgent::parse)?.unwrap_or_default();
         Ok(Self {
             base_url,
             version,
@@ -78,23 +78,27 @@ impl Settings {
 
 /// Parses one setting; `None` if it is not set.
 fn parse<'a, T, E: Into<SettingError>>(
-    value: &Value,
+    name: &'static str,
     get: impl Fn(&str) -> Option<&'a str>,
     parse: impl Fn(&str) -> Result<T, E>,
 ) -> Result<Option<T>, (&'static str, SettingError)> {
-    get(value.name).map(parse).transpose().map_err(|error| (value.name, error.into()))
+    get(name).map(parse).transpose().map_err(|error| (name, error.into()))
 }
 
 /// Parses a number within the bounds of the catalogue, or takes its default.
-fn number<'a>(value: &Value, get: impl Fn(&str) -> Option<&'a str>) -> Result<u32, (&'static str, SettingError)> {
-    let ValueKind::Integer { min, max, unit } = value.kind else { return Ok(0) };
+fn number<'a>(
+    (name, kind, default): (&'static str, ValueKind, Option<&'static str>),
+    get: impl Fn(&str) -> Option<&'a str>,
+) -> Result<u32, (&'static str, SettingError)> {
+    let ValueKind::Integer { min, max, unit } = kind else { return Ok(0) };
     let error = NumberError { min, max, unit };
-    let text = get(value.name).or(value.default).unwrap_or_default();
-    text.trim()
-        .parse()
-        .ok()
-        .filter(|number| (min..=max).contains(number))
-        .ok_or((value.name, SettingError::Number(error)))
+    let text = get(name).or(default).unwrap_or_default();
+    text.trim().parse().ok().filter(|number| (min..=max).contains(number)).ok_or((name, SettingError::Number(error)))
+}
+
+/// The parts of a [`Value`](catalogue::Value) that parsing a number needs. The rest would only enlarge the component.
+const fn number_of(value: catalogue::Value) -> (&'static str, ValueKind, Option<&'static str>) {
+    (value.name, value.kind, value.default)
 }
 
 /// The reason why a setting or secret is reported as wrong. Holds no value of either.
@@ -374,12 +378,12 @@ mod tests {
 
     #[test]
     fn numbers_have_bounds() {
-        let timeout = |text: Option<&'static str>| number(&TIMEOUT, |_| text).map_err(|(name, _)| name);
+        let timeout = |text: Option<&'static str>| number(const { number_of(TIMEOUT) }, |_| text).map_err(|(name, _)| name);
         assert_eq!((timeout(Some("1")), timeout(Some(" 600 ")), timeout(None)), (Ok(1), Ok(600), Ok(30)));
         for text in ["0", "601", "-1", "1.5", "30s", "", "99999999999999999999"] {
             assert_eq!(timeout(Some(text)), Err("timeout"), "{text}");
         }
-        let error = number(&MAX_ATTEMPTS, |_| Some("11")).unwrap_err();
+        let error = number(const { number_of(MAX_ATTEMPTS) }, |_| Some("11")).unwrap_err();
         assert_eq!(alloc::format!("{}", error.1), "it is not a whole number from 1 to 10");
     }
 

@@ -78,7 +78,7 @@ pub fn run(seed: u64) -> Result<Tally, String> {
             model.faults += 1;
         }
         let check = model.check_result(&op, &result, world.now.saturating_sub(start), &bounds);
-        let outcome = result.as_ref().map_or_else(|error| error.code().entry().code, |_| "ok");
+        let outcome = result.as_ref().map_or_else(|error| error.code().name(), |_| "ok");
         *model.tally.outcomes.entry(outcome).or_default() += 1;
         model.tally.actions += 1;
         if let Err(problem) = check {

@@ -12,7 +12,7 @@ use spin_sdk::{http_service, variables};
 use subtle::ConstantTimeEq;
 
 use bindings::onepassword::users::actions::suspend_user;
-use bindings::onepassword::users::types::{self, Change, ChangeOptions, Error, UserRef};
+use bindings::onepassword::users::types::{ChangeMode, ChangeOutcome, UserRef};
 
 #[http_service]
 async fn handle(request: Request) -> impl IntoResponse {
@@ -36,30 +36,11 @@ async fn offboard(request: &Request) -> (StatusCode, String) {
         return (StatusCode::METHOD_NOT_ALLOWED, "use POST".into());
     }
     let address = percent_decode_str(request.uri().path().strip_prefix("/offboard/").unwrap_or_default());
-    match suspend_user(&UserRef::Email(address.decode_utf8_lossy().into()), ChangeOptions::empty()) {
+    match suspend_user(&UserRef::Email(address.decode_utf8_lossy().into()), ChangeMode::Apply) {
         Ok(done) => {
-            // Without options there are only these two.
-            let change = if done.change == Change::Changed { "changed" } else { "already" };
-            (StatusCode::OK, format!("{}: {change}", done.user.email))
+            let outcome = if done.outcome == ChangeOutcome::Changed { "changed" } else { "unchanged" };
+            (StatusCode::OK, format!("{}: {outcome}", done.user.email))
         }
-        Err(error) => (StatusCode::BAD_GATEWAY, message(error)),
-    }
-}
-
-/// The message of an error: what went wrong, and how to fix it.
-fn message(error: Error) -> String {
-    match error {
-        Error::InvalidArgument(types::InvalidArgument { message, .. })
-        | Error::Misconfigured(types::Misconfiguration { message, .. })
-        | Error::Unauthenticated(types::Refusal { message, .. })
-        | Error::PermissionDenied(types::Refusal { message, .. })
-        | Error::UserNotFound(types::MissingUser { message, .. })
-        | Error::AmbiguousUser(types::Ambiguity { message, .. })
-        | Error::LastOwner(types::Refusal { message, .. })
-        | Error::ExternallyManaged(types::Refusal { message, .. })
-        | Error::RateLimited(types::RateLimit { message, .. })
-        | Error::Unavailable(types::Outage { message, .. })
-        | Error::InvalidResponse(types::InvalidResponse { message, .. })
-        | Error::Other(types::Failure { message, .. }) => message,
+        Err(failure) => (StatusCode::BAD_GATEWAY, format!("{}. {}", failure.message, failure.remedy)),
     }
 }

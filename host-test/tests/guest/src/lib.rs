@@ -38,23 +38,37 @@ mod guest {
     use automation::connector::{secrets, settings};
     use exports::onepassword::users::actions::Guest;
     use exports::onepassword::users::types::{
-        ChangeOptions, Error, Failure, ListQuery, StateChange, User, UserList, UserRef,
+        ChangeMode, ErrorCode, Failure, FailureClass, ListQuery, StateChange, User, UserList, UserRef,
     };
 
     struct Component;
     export!(Component);
 
     fn setting(name: &str) -> String {
-        settings::get(name).ok().flatten().unwrap_or_default()
+        let values = settings::get(&[name.to_string()]).unwrap_or_default();
+        values.into_iter().next().flatten().unwrap_or_default()
     }
 
     /// Reports to the test, as the message of an error.
-    fn report<T>(message: String) -> Result<T, Error> {
-        Err(Error::Other(Failure { message, reply: None }))
+    fn report<T>(message: String) -> Result<T, Failure> {
+        Err(Failure {
+            code: ErrorCode::Other,
+            class: FailureClass::Refused,
+            message,
+            remedy: String::new(),
+            retryable: false,
+            retry_after: None,
+            may_have_changed: false,
+            subject: None,
+            user_id: None,
+            candidates: Vec::new(),
+            more_candidates: false,
+            service: None,
+        })
     }
 
     impl Guest for Component {
-        fn list_users(_: ListQuery) -> Result<UserList, Error> {
+        fn list_users(_: ListQuery) -> Result<UserList, Failure> {
             match setting("behaviour").as_str() {
                 "spin" => {
                     let mut n = 0_u64;
@@ -73,10 +87,10 @@ mod guest {
                 "set a header" => report(fetch(&setting("authority"), Some(&setting("header")))),
                 "read forever" => report(fetch(&setting("authority"), None)),
                 "look up forever" => loop {
-                    let _ = secrets::get("client-secret");
+                    let _ = secrets::get(&[String::from("client-secret")]);
                 },
                 "look up long names forever" => loop {
-                    let _ = secrets::get(&"x".repeat(1024 * 1024));
+                    let _ = secrets::get(&["x".repeat(1024 * 1024)]);
                 },
                 "fetch denied forever" => loop {
                     fetch("evil.example", None);
@@ -88,20 +102,20 @@ mod guest {
                         fields.push(Fields::new());
                     }
                 }
-                "look up a long name" => report(format!("{:?}", secrets::get(&"x".repeat(1000)))),
+                "look up a long name" => report(format!("{:?}", secrets::get(&["x".repeat(1000)]))),
                 other => report(format!("nothing done: {other}")),
             }
         }
 
-        fn get_user(_: UserRef) -> Result<User, Error> {
+        fn get_user(_: UserRef) -> Result<User, Failure> {
             report(String::from("nothing done"))
         }
 
-        fn suspend_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
+        fn suspend_user(_: UserRef, _: ChangeMode) -> Result<StateChange, Failure> {
             report(String::from("nothing done"))
         }
 
-        fn reactivate_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
+        fn reactivate_user(_: UserRef, _: ChangeMode) -> Result<StateChange, Failure> {
             report(String::from("nothing done"))
         }
     }
