@@ -17,6 +17,7 @@ wasmtime::component::bindgen!({
         }
     ",
     path: "../wit",
+    imports: { default: async },
     exports: { default: async },
     additional_derives: [Clone, PartialEq],
 });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use onepassword_users_core::Listing;
+use onepassword_users_core::{self as core_, Failure, Listing, TooMany};
 use tokio::sync::Mutex;
 use wasmtime::Store;
 
@@ -13,7 +13,7 @@ use crate::engine::Compiled;
 use crate::error::Error;
 use crate::outbound::{CallStats, Network, Outbound};
 use crate::state::State;
-use crate::types::{self, Change, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
+use crate::types::{self, ChangeMode, ChangeOutcome, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
 use crate::values::Source;
 
 /// The most memory of an instance that is kept warm, in bytes. A guest's memory never shrinks, so a larger instance is dropped.
@@ -30,6 +30,8 @@ pub struct Options {
     pub secrets: Arc<dyn Source>,
     /// The proxy, TLS and address rules of connections.
     pub network: Network,
+    /// The longest duration of one look-up of settings or secrets.
+    pub lookup_timeout: Duration,
     /// The longest duration of one call, from its start (not from when it was queued) and including waits for the service.
     /// The component enforces its own setting `deadline`. Keep that one shorter: its error says more than
     /// [`Error::Deadline`].
@@ -37,13 +39,14 @@ pub struct Options {
 }
 
 impl Default for Options {
-    /// No settings, no secrets, the environment's proxy, and ten minutes per call.
+    /// No settings, no secrets, the environment's proxy, ten seconds per look-up, and ten minutes per call.
     fn default() -> Self {
         let empty: Arc<dyn Source> = Arc::new(BTreeMap::new());
         Self {
             settings: empty.clone(),
             secrets: empty,
             network: Network::default(),
+            lookup_timeout: Duration::from_secs(10),
             deadline: Duration::from_secs(600),
         }
     }
@@ -53,6 +56,7 @@ impl std::fmt::Debug for Options {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Options")
             .field("network", &self.network)
+            .field("lookup_timeout", &self.lookup_timeout)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }
@@ -73,7 +77,7 @@ struct Instance {
 
 impl Connector {
     pub(crate) fn new(compiled: Compiled, options: Options) -> Result<Self, Error> {
-        let outbound = Outbound::new(options.network.clone(), options.settings.clone())?;
+        let outbound = Outbound::new(options.network.clone(), options.settings.clone(), options.lookup_timeout)?;
         Ok(Self { compiled, options, outbound, warm: Mutex::new(None) })
     }
 
@@ -96,7 +100,7 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// As [`Connector::list_users`], and [`Error::EndlessList`]. A failure discards the users read so far, since a partial list
+    /// As [`Connector::list_users`]. A failure discards the users read so far, since a partial list
     /// could be taken for a complete one.
     pub async fn list_all_users(
         &self,
@@ -104,7 +108,7 @@ impl Connector {
         page_token: Option<String>,
         mut progress: impl FnMut(usize),
     ) -> Result<Vec<User>, Error> {
-        let mut listing = Listing::new(onepassword_users_core::ListQuery { page_token, ..Default::default() });
+        let mut listing = Listing::new(core_::ListQuery { page_token, ..Default::default() });
         let (mut users, mut text) = (Vec::new(), 0);
         while let Some(part) = listing.query() {
             let part = ListQuery { state, limit: part.limit, page_token: part.page_token };
@@ -116,10 +120,11 @@ impl Connector {
                 .map(|user| user.email.len() + user.display_name.len() + user.path.len())
                 .sum::<usize>();
             if text > MAX_TOTAL_TEXT {
-                return Err(Error::EndlessList);
+                let error = core_::Error::TooManyUsers(TooMany::Bytes(MAX_TOTAL_TEXT));
+                return Err(Error::Action(error.into()));
             }
             let new = listing.take(list.users, list.next_page_token, |user| &user.id);
-            users.extend(new.map_err(|_| Error::EndlessList)?);
+            users.extend(new.map_err(|error| Error::Action(error.into()))?);
             progress(users.len());
         }
         Ok(users)
@@ -137,14 +142,26 @@ impl Connector {
         .await
     }
 
+    /// Looks up several users, at most 1,000: all addresses with one search. The results are in the order of the references.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`], if nothing could be asked. Every other failure is the result of its reference.
+    pub async fn find_users(&self, users: Vec<UserRef>) -> Result<Vec<Result<User, Failure>>, Error> {
+        let results = self.call("find-users", None, async |Instance { store, plugin }| {
+            plugin.onepassword_users_actions().call_find_users(store, &users).await
+        });
+        Ok(results.await?.into_iter().map(|result| result.map_err(Failure::from)).collect())
+    }
+
     /// Suspends a user, who can then no longer sign in.
     ///
     /// # Errors
     ///
     /// As [`Connector::list_users`].
-    pub async fn suspend_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
+    pub async fn suspend_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
         self.call("suspend-user", Some(&user), async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_suspend_user(store, &user, options).await
+            plugin.onepassword_users_actions().call_suspend_user(store, &user, mode).await
         })
         .await
     }
@@ -154,9 +171,9 @@ impl Connector {
     /// # Errors
     ///
     /// As [`Connector::list_users`].
-    pub async fn reactivate_user(&self, user: UserRef, options: ChangeOptions) -> Result<StateChange, Error> {
+    pub async fn reactivate_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
         self.call("reactivate-user", Some(&user), async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_reactivate_user(store, &user, options).await
+            plugin.onepassword_users_actions().call_reactivate_user(store, &user, mode).await
         })
         .await
     }
@@ -167,7 +184,7 @@ impl Connector {
         &self,
         action: &'static str,
         user: Option<&UserRef>,
-        call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Error>>,
+        call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Failure>>,
     ) -> Result<T, Error> {
         let mut warm = self.warm.lock().await;
         let guard = AbandonGuard { connector: self, action, user, started: Instant::now() };
@@ -180,21 +197,26 @@ impl Connector {
             };
             match call(&mut instance).await {
                 Ok(result) => Ok((instance, result)),
-                Err(trap) => Err(Error::Trap(trap.root_cause().to_string())),
+                Err(trap) => {
+                    let problem = trap.root_cause().to_string();
+                    Err(Error::Trap { problem, may_have_changed: self.may_have_changed(action) })
+                }
             }
         };
-        let result = match tokio::time::timeout(self.options.deadline, work).await {
-            Err(_) => Err(Error::Deadline(self.options.deadline)),
+        let deadline = self.options.deadline;
+        let result = match tokio::time::timeout(deadline, work).await {
+            Err(_) => Err(Error::Deadline { deadline, may_have_changed: self.may_have_changed(action) }),
             Ok(Err(error)) => Err(error),
             Ok(Ok((instance, result))) => {
                 if instance.store.data().memory.used <= MAX_WARM_MEMORY {
                     *warm = Some(instance);
                 }
-                result.map_err(Error::Action)
+                result.map_err(|failure| Error::Action(failure.into()))
             }
         };
         let (outcome, user_id) = match &result {
             Ok(value) => (value.outcome(), value.user_id()),
+            Err(Error::Action(failure)) => (failure.code.name(), failure.user_id.as_deref()),
             Err(error) => (error.code(), None),
         };
         self.log(action, user, outcome, user_id, guard.started.elapsed());
@@ -204,17 +226,31 @@ impl Connector {
 
     /// Logs one event per action, for an audit trail.
     fn log(&self, action: &str, user: Option<&UserRef>, outcome: &str, user_id: Option<&str>, elapsed: Duration) {
-        let user = user.map(|(UserRef::Id(user) | UserRef::Email(user))| user.chars().take(256).collect::<String>());
+        let user = user.map(|user| match user {
+            UserRef::Id(user) | UserRef::Email(user) | UserRef::Known(types::KnownUser { id: user, .. }) => user,
+        });
+        let user = user.map(|user| user.chars().take(256).collect::<String>());
         let CallStats { requests, request_ids, .. } = self.outbound.take_stats();
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let request_ids = request_ids.join(" ");
         tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
     }
 
+    /// Whether an action that did not come to its end may have changed a user: a change that has sent a request already.
+    fn may_have_changed(&self, action: &str) -> bool {
+        matches!(action, "suspend-user" | "reactivate-user") && self.outbound.stats().requests > 0
+    }
+
     async fn instantiate(&self) -> Result<Instance, Error> {
         let Compiled { component, config } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
-        let state = State::new(self.outbound.clone(), settings.clone(), secrets.clone(), config.max_memory);
+        let state = State::new(
+            self.outbound.clone(),
+            settings.clone(),
+            secrets.clone(),
+            self.options.lookup_timeout,
+            config.max_memory,
+        );
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.memory);
         // An epoch only makes the guest yield; the timeout in `call` ends it. A deadline in epochs would trap a guest that
@@ -257,6 +293,16 @@ impl Outcome for UserList {
     }
 }
 
+impl Outcome for Vec<Result<User, types::Failure>> {
+    fn outcome(&self) -> &'static str {
+        "found"
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
 impl Outcome for User {
     fn outcome(&self) -> &'static str {
         "found"
@@ -269,11 +315,10 @@ impl Outcome for User {
 
 impl Outcome for StateChange {
     fn outcome(&self) -> &'static str {
-        match self.change {
-            Change::Changed => "changed",
-            Change::Already => "already",
-            Change::WouldChange => "would-change",
-            Change::NotChecked => "not-checked",
+        match self.outcome {
+            ChangeOutcome::Changed => "changed",
+            ChangeOutcome::Unchanged => "unchanged",
+            ChangeOutcome::WouldChange => "would-change",
         }
     }
 

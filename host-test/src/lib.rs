@@ -39,6 +39,7 @@
 
 mod bindings;
 mod connector;
+mod convert;
 mod engine;
 mod error;
 mod host;
@@ -52,5 +53,6 @@ pub use connector::{Connector, Options};
 pub use engine::HostConfig;
 pub use error::Error;
 pub use host::Host;
+pub use onepassword_users_core::{Failure, catalogue};
 pub use outbound::{Answer, Client, Network, Proxy};
-pub use values::{Environment, Source, SourceError, Value};
+pub use values::{Environment, Lookup, Source, SourceError, Value};

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use http::uri::Scheme;
 use http_body_util::{BodyExt, Limited};
@@ -48,6 +49,7 @@ pub struct Network {
 #[derive(Clone)]
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
+    lookup_timeout: Duration,
     client: Client,
     stats: Arc<Mutex<CallStats>>,
 }
@@ -58,8 +60,10 @@ pub(crate) struct CallStats {
     pub(crate) requests: u32,
     /// The latest ids from the service's `x-request-id` headers, at most [`MAX_REQUEST_IDS`].
     pub(crate) request_ids: Vec<String>,
-    /// The number of settings and secrets looked up.
+    /// The number of look-ups of settings and secrets.
     pub(crate) lookups: u32,
+    /// The origin that the call may reach, once it is known. `None` inside if none is.
+    origin: Option<Option<BaseUrl>>,
     /// Set at the first denied request, so that later ones are not logged.
     is_denial_logged: bool,
 }
@@ -132,8 +136,8 @@ impl std::fmt::Debug for Client {
 }
 
 impl Outbound {
-    pub(crate) fn new(network: Network, settings: Arc<dyn Source>) -> Result<Self, Error> {
-        Ok(Self { settings, client: Client::new(network)?, stats: Arc::default() })
+    pub(crate) fn new(network: Network, settings: Arc<dyn Source>, lookup_timeout: Duration) -> Result<Self, Error> {
+        Ok(Self { settings, lookup_timeout, client: Client::new(network)?, stats: Arc::default() })
     }
 
     /// Returns and resets the counters.
@@ -145,17 +149,31 @@ impl Outbound {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach.
-    fn allows(&self, uri: &http::Uri) -> bool {
-        let base_url = match self.settings.get("base-url") {
-            Ok(Some(text)) if !text.trim().is_empty() => BaseUrl::parse(&text).map_err(|error| error.to_string()),
-            Ok(_) => Ok(BaseUrl::default()),
-            Err(error) => Err(error.to_string()),
+    /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach. The setting is
+    /// looked up once in a call.
+    async fn allows(&self, uri: &http::Uri) -> bool {
+        let known = self.stats().origin.clone();
+        let origin = match known {
+            Some(origin) => origin,
+            None => {
+                let origin = self.base_url().await;
+                self.stats().origin = Some(origin.clone());
+                origin
+            }
         };
-        base_url.is_ok_and(|base_url| {
+        origin.is_some_and(|base_url| {
             uri.scheme_str() == Some(base_url.scheme().as_str())
                 && uri.authority().is_some_and(|authority| authority.as_str() == base_url.authority())
         })
+    }
+
+    /// The setting `base-url`. `None` if it cannot be read or parsed: then no request is allowed.
+    async fn base_url(&self) -> Option<BaseUrl> {
+        let values = tokio::time::timeout(self.lookup_timeout, self.settings.get(&["base-url"])).await.ok()?.ok()?;
+        match values.into_iter().next()? {
+            Some(text) if !text.trim().is_empty() => BaseUrl::parse(&text).ok(),
+            _ => Some(BaseUrl::default()),
+        }
     }
 }
 
@@ -303,20 +321,19 @@ impl WasiHttpHooks for Outbound {
         _: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        if !self.allows(request.uri()) || !self.client.permits(request.uri()) {
-            let is_first = !std::mem::replace(&mut self.stats().is_denial_logged, true);
-            if is_first {
-                let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
-                tracing::warn!(host, "a request to this host was denied");
-            }
-            return Box::new(async { Err(HttpError::HttpRequestDenied) });
-        }
-        let (client, stats) = (self.client.clone(), self.stats.clone());
+        let outbound = self.clone();
         Box::new(async move {
-            let lock = || stats.lock().unwrap_or_else(PoisonError::into_inner);
-            lock().requests += 1;
-            let answer = client.send(request).await?;
-            lock().record_request_id(answer.0.headers());
+            if !outbound.allows(request.uri()).await || !outbound.client.permits(request.uri()) {
+                let is_first = !std::mem::replace(&mut outbound.stats().is_denial_logged, true);
+                if is_first {
+                    let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
+                    tracing::warn!(host, "a request to this host was denied");
+                }
+                return Err(HttpError::HttpRequestDenied);
+            }
+            outbound.stats().requests += 1;
+            let answer = outbound.client.send(request).await?;
+            outbound.stats().record_request_id(answer.0.headers());
             Ok(answer)
         })
     }

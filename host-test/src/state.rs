@@ -1,6 +1,7 @@
 //! The state of one instance: its resources, its limits, and its imports.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::{HasData, ResourceTable};
@@ -8,6 +9,7 @@ use wasmtime_wasi::clocks::WasiClocksCtx;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
+use crate::bindings::automation::connector::secrets::LookupErrorKind;
 use crate::bindings::automation::connector::{secrets, settings};
 use crate::outbound::Outbound;
 use crate::values::{Source, SourceError};
@@ -21,6 +23,7 @@ pub(crate) struct State {
     outbound: Outbound,
     settings: Arc<dyn Source>,
     secrets: Arc<dyn Source>,
+    lookup_timeout: Duration,
 }
 
 impl State {
@@ -28,6 +31,7 @@ impl State {
         outbound: Outbound,
         settings: Arc<dyn Source>,
         secrets: Arc<dyn Source>,
+        lookup_timeout: Duration,
         max_memory: usize,
     ) -> Self {
         // Bounds the host memory that a guest can occupy. An action needs some twenty resources at a time.
@@ -41,6 +45,7 @@ impl State {
             outbound,
             settings,
             secrets,
+            lookup_timeout,
         }
     }
 }
@@ -63,39 +68,60 @@ impl WasiHttpView for State {
 }
 
 impl settings::Host for State {
-    fn get(&mut self, name: String) -> Result<Option<String>, settings::LookupError> {
-        self.lookup(&*self.settings, &name)
+    async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, settings::LookupError> {
+        lookup(self.settings.clone(), self.outbound.clone(), self.lookup_timeout, names).await
     }
 }
 
 impl secrets::Host for State {
-    fn get(&mut self, name: String) -> Result<Option<String>, secrets::LookupError> {
-        let value = self.lookup(&*self.secrets, &name)?;
-        tracing::debug!(name, "the component reads a secret");
-        Ok(value)
+    async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, secrets::LookupError> {
+        tracing::debug!(names = names.len(), "the component reads secrets");
+        lookup(self.secrets.clone(), self.outbound.clone(), self.lookup_timeout, names).await
     }
 }
 
 /// The longest name of a value, in bytes. A longer name is refused without being logged.
 const MAX_NAME_BYTES: usize = 64;
-/// The most look-ups in one call. An action makes some ten.
+/// The most values that one look-up may ask for.
+const MAX_NAMES: usize = 100;
+/// The most look-ups in one call. An action makes three.
 const MAX_LOOKUPS: u32 = 1000;
 
-impl State {
-    fn lookup(&self, source: &dyn Source, name: &str) -> Result<Option<String>, secrets::LookupError> {
-        if name.len() > MAX_NAME_BYTES {
-            return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME_BYTES} bytes")));
-        }
-        let mut stats = self.outbound.stats();
+async fn lookup(
+    source: Arc<dyn Source>,
+    outbound: Outbound,
+    timeout: Duration,
+    names: Vec<String>,
+) -> Result<Vec<Option<String>>, secrets::LookupError> {
+    let failed = |kind, name, message| Err(secrets::LookupError { kind, name, message });
+    let denied = |message| failed(LookupErrorKind::Denied, None, message);
+    if names.len() > MAX_NAMES {
+        return denied(format!("a look-up asks for at most {MAX_NAMES} values"));
+    }
+    if names.iter().any(|name| name.len() > MAX_NAME_BYTES) {
+        return denied(format!("a name has at most {MAX_NAME_BYTES} bytes"));
+    }
+    {
+        let mut stats = outbound.stats();
         stats.lookups += 1;
         if stats.lookups > MAX_LOOKUPS {
-            return Err(secrets::LookupError::Denied(format!("a call may look up at most {MAX_LOOKUPS} values")));
+            return denied(format!("a call may make at most {MAX_LOOKUPS} look-ups"));
         }
-        drop(stats);
-        match source.get(name) {
-            Ok(value) => Ok(value.map(|value| value.to_string())),
-            Err(SourceError::Denied(reason)) => Err(secrets::LookupError::Denied(reason)),
-            Err(SourceError::Unavailable(reason)) => Err(secrets::LookupError::Unavailable(reason)),
+    }
+    let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+    match tokio::time::timeout(timeout, source.get(&borrowed)).await {
+        Ok(Ok(values)) if values.len() == names.len() => {
+            Ok(values.into_iter().map(|value| value.map(|value| value.to_string())).collect())
+        }
+        Ok(Ok(_)) => {
+            let message = "the source returned another number of values than it was asked for".into();
+            failed(LookupErrorKind::Unavailable, None, message)
+        }
+        Ok(Err(SourceError::Denied { name, reason })) => failed(LookupErrorKind::Denied, Some(name), reason),
+        Ok(Err(SourceError::Unavailable { name, reason })) => failed(LookupErrorKind::Unavailable, name, reason),
+        Err(_) => {
+            let message = format!("the source did not answer within {} s", timeout.as_secs_f64());
+            failed(LookupErrorKind::Unavailable, None, message)
         }
     }
 }

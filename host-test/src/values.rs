@@ -5,6 +5,7 @@ use std::env;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 
 use zeroize::Zeroizing;
 
@@ -14,32 +15,65 @@ pub type Value = Zeroizing<String>;
 /// The longest file that a value is read from, in bytes.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
+/// The result of a look-up, when it is there.
+pub type Lookup<'a> = Pin<Box<dyn Future<Output = Result<Vec<Option<Value>>, SourceError>> + Send + 'a>>;
+
 /// A source of named values, such as a vault, a configuration file or the environment. Platforms implement it for their own
 /// store.
 ///
-/// Every action reads its values anew, so that a rotated secret takes effect immediately.
+/// Every action looks its values up anew, so that a rotated secret takes effect immediately. A look-up that takes longer than
+/// [`Options::lookup_timeout`](crate::Options::lookup_timeout) fails.
+///
+/// ```
+/// use onepassword_users_host::{Lookup, Source, SourceError, Value};
+///
+/// struct Vault;
+///
+/// impl Source for Vault {
+///     fn get<'a>(&'a self, names: &'a [&'a str]) -> Lookup<'a> {
+///         Box::pin(async move {
+///             let mut values = Vec::new();
+///             for name in names {
+///                 // Ask the vault here.
+///                 values.push(if *name == "client-id" { Some(Value::from("id".to_owned())) } else { None });
+///             }
+///             Ok(values)
+///         })
+///     }
+/// }
+/// ```
 pub trait Source: Send + Sync {
-    /// The value of this name (such as `client-secret`), or `None` if it is not set.
+    /// Looks up the values with these names (such as `client-secret`), in the same order. `None` for one that is not set.
     ///
     /// # Errors
     ///
-    /// The reason why the value cannot be read. The text must not contain the value.
-    fn get(&self, name: &str) -> Result<Option<Value>, SourceError>;
+    /// The reason why a value cannot be read. The text must not contain the value.
+    fn get<'a>(&'a self, names: &'a [&'a str]) -> Lookup<'a>;
 }
 
 /// A failed look-up, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceError {
     /// The connector may not read this name.
-    Denied(String),
+    Denied {
+        /// The name.
+        name: String,
+        /// The reason.
+        reason: String,
+    },
     /// The source could not be reached or failed. A later attempt may succeed.
-    Unavailable(String),
+    Unavailable {
+        /// The name, if a single value failed.
+        name: Option<String>,
+        /// The reason.
+        reason: String,
+    },
 }
 
 impl std::fmt::Display for SourceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Denied(reason) | Self::Unavailable(reason) => f.write_str(reason),
+            Self::Denied { reason, .. } | Self::Unavailable { reason, .. } => f.write_str(reason),
         }
     }
 }
@@ -48,8 +82,8 @@ impl std::error::Error for SourceError {}
 
 /// Fixed values, by name.
 impl Source for BTreeMap<String, Value> {
-    fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
-        Ok(BTreeMap::get(self, name).cloned())
+    fn get<'a>(&'a self, names: &'a [&'a str]) -> Lookup<'a> {
+        Box::pin(async move { Ok(names.iter().map(|name| BTreeMap::get(self, *name).cloned()).collect()) })
     }
 }
 
@@ -64,29 +98,41 @@ impl Environment {
     pub fn variable(name: &str) -> String {
         format!("ONEPASSWORD_{}", name.to_ascii_uppercase().replace('-', "_"))
     }
-}
 
-impl Source for Environment {
-    fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
+    /// Reads one value. Blocks while a file is read.
+    ///
+    /// # Errors
+    ///
+    /// The variable is not valid UTF-8, both variables are set, or the file cannot be read.
+    pub fn read(name: &str) -> Result<Option<Value>, SourceError> {
         let variable = Self::variable(name);
         let file = format!("{variable}_FILE");
-        match (text(&variable)?, path(&file)) {
-            (Some(_), Some(_)) => {
-                Err(SourceError::Denied(format!("both {variable} and {file} are set; set one of them")))
-            }
+        let denied = |reason| Err(SourceError::Denied { name: name.into(), reason });
+        let value = match env::var(&variable) {
+            Ok(value) => Some(Zeroizing::new(value)).filter(|value| !value.is_empty()),
+            Err(env::VarError::NotPresent) => None,
+            Err(env::VarError::NotUnicode(_)) => return denied(format!("{variable} is not valid UTF-8")),
+        };
+        match (value, path(&file)) {
+            (Some(_), Some(_)) => denied(format!("both {variable} and {file} are set; set one of them")),
             (value, None) => Ok(value),
-            (None, Some(path)) => read(&path)
-                .map(Some)
-                .map_err(|problem| SourceError::Unavailable(format!("{file} ({}): {problem}", path.display()))),
+            (None, Some(path)) => read(&path).map(Some).map_err(|problem| SourceError::Unavailable {
+                name: Some(name.into()),
+                reason: format!("{file} ({}): {problem}", path.display()),
+            }),
         }
     }
 }
 
-fn text(variable: &str) -> Result<Option<Value>, SourceError> {
-    match env::var(variable) {
-        Ok(value) => Ok(Some(Zeroizing::new(value)).filter(|value| !value.is_empty())),
-        Err(env::VarError::NotPresent) => Ok(None),
-        Err(env::VarError::NotUnicode(_)) => Err(SourceError::Denied(format!("{variable} is not valid UTF-8"))),
+impl Source for Environment {
+    fn get<'a>(&'a self, names: &'a [&'a str]) -> Lookup<'a> {
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        Box::pin(async move {
+            let read = tokio::task::spawn_blocking(move || names.iter().map(|name| Self::read(name)).collect());
+            read.await.unwrap_or_else(|error| {
+                Err(SourceError::Unavailable { name: None, reason: format!("the environment cannot be read: {error}") })
+            })
+        })
     }
 }
 

@@ -43,7 +43,9 @@ fn a_component_with_other_imports_does_not_link() {
     ] {
         let greedy =
             wat::parse_str(format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#)).unwrap();
-        let Err(Error::Load(problem)) = Host::new(&greedy, HostConfig::default()) else { panic!("{import} was linked") };
+        let Err(Error::Load(problem)) = Host::new(&greedy, HostConfig::default()) else {
+            panic!("{import} was linked")
+        };
         assert!(problem.contains(import), "{problem}");
     }
     let Err(Error::Load(_)) = Host::new(b"not a component", HostConfig::default()) else { panic!() };

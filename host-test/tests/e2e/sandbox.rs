@@ -19,7 +19,8 @@ static HOSTILE: LazyLock<Host> = LazyLock::new(|| {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let component = onepassword_users_guest_build::build(workspace, "hostile-guest", &target_dir).unwrap();
-    Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..HostConfig::default() }).unwrap()
+    Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..HostConfig::default() })
+        .unwrap()
 });
 
 struct Hostile {
