@@ -1,6 +1,6 @@
-//! Conversations with a service that says what each test wants it to say: no sockets, no real time.
+//! Actions against scripted servers: no sockets, virtual time.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ fn is_token(request: &Request) -> bool {
     request.path_and_query.ends_with("/token")
 }
 
-/// A service that hands out tokens and leaves everything else to `answer`.
+/// A server that issues tokens and answers every other request with `answer`.
 fn with_tokens(
     mut answer: impl FnMut(&Request) -> Result<Response, TransportError>,
 ) -> impl FnMut(&Request, &mut Duration) -> Result<Response, TransportError> {
@@ -42,7 +42,7 @@ fn query(limit: Option<u32>) -> ListQuery {
 }
 
 #[test]
-fn a_token_lives_900_seconds_and_is_renewed_60_before() {
+fn a_token_of_900_seconds_is_renewed_60_seconds_early() {
     let session = Session::new();
     let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
     for (seconds, requests) in [(0, 2), (1, 1), (839, 1), (840, 2), (1679, 1), (1680, 2)] {
@@ -54,7 +54,7 @@ fn a_token_lives_900_seconds_and_is_renewed_60_before() {
 }
 
 #[test]
-fn the_life_of_a_token_is_counted_from_when_it_was_asked_for() {
+fn the_lifetime_of_a_token_counts_from_its_request() {
     let session = Session::new();
     let mut world = World::new(|request: &Request, now: &mut Duration| {
         if is_token(request) {
@@ -72,21 +72,21 @@ fn the_life_of_a_token_is_counted_from_when_it_was_asked_for() {
 }
 
 #[test]
-fn a_secret_is_asked_for_only_when_it_is_needed() {
+fn secrets_are_looked_up_only_when_needed() {
     let session = Session::new();
     let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
     world.run(session.get_user(id("A"))).unwrap();
-    assert_eq!(world.asked.last(), Some(&"client-secret"));
-    world.asked.clear();
+    assert_eq!(world.lookups.last(), Some(&"client-secret"));
+    world.lookups.clear();
     world.run(session.get_user(id("A"))).unwrap();
-    assert!(!world.asked.contains(&"client-secret"), "{:?}", world.asked);
-    world.asked.clear();
+    assert!(!world.lookups.contains(&"client-secret"), "{:?}", world.lookups);
+    world.lookups.clear();
     world.run(session.get_user(id("../"))).unwrap_err();
-    assert!(world.asked.is_empty(), "an argument that cannot be used asks for nothing");
+    assert!(world.lookups.is_empty(), "an invalid argument looks nothing up");
 }
 
 #[test]
-fn blank_values_are_not_set() {
+fn blank_values_count_as_not_set() {
     let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
     for name in ["base-url", "api-version", "timeout", "user-agent", "access-token"] {
         world.values.insert(name, " \n".into());
@@ -98,7 +98,7 @@ fn blank_values_are_not_set() {
 }
 
 #[test]
-fn a_store_that_cannot_be_asked_is_an_outage_and_a_denied_name_is_not() {
+fn a_failing_store_is_retryable_and_a_denied_name_is_not() {
     for name in ["base-url", "account-id", "timeout", "client-id", "client-secret", "access-token"] {
         let mut world = World::new(with_tokens(|_| ok(&user("A", "ACTIVE"))));
         world.lookup_errors.insert(name, LookupError::Unavailable("the vault is sealed".into()));
@@ -116,7 +116,7 @@ fn a_store_that_cannot_be_asked_is_an_outage_and_a_denied_name_is_not() {
 }
 
 #[test]
-fn a_list_has_a_cap_that_names_the_way_around_it() {
+fn lists_are_capped_and_the_error_suggests_a_limit() {
     let max = MAX_USERS as usize;
     let mut account = Account::new(ACCOUNT);
     (0..max).for_each(|n| drop(account.insert(Person::new(&format!("U{n}"), "a@example.com"))));
@@ -145,7 +145,7 @@ fn a_list_has_a_cap_that_names_the_way_around_it() {
 }
 
 #[test]
-fn a_service_that_pages_for_ever_is_left() {
+fn endless_pages_are_abandoned() {
     let mut page = 0;
     let mut world = World::new(with_tokens(|_| {
         page += 1;
@@ -164,7 +164,7 @@ fn a_service_that_pages_for_ever_is_left() {
 }
 
 #[test]
-fn a_page_token_that_comes_back_ends_the_list() {
+fn a_repeated_page_token_is_an_error() {
     let mut pages = 0;
     let mut world = World::new(with_tokens(|_| {
         pages += 1;
@@ -176,7 +176,7 @@ fn a_page_token_that_comes_back_ends_the_list() {
 }
 
 #[test]
-fn pages_that_overlap_give_every_user_once() {
+fn overlapping_pages_yield_every_user_once() {
     let mut world = World::new(with_tokens(|request| {
         let first = !request.path_and_query.contains("page_token");
         let (ids, next) = if first { (["A", "B"], r#","next_page_token":"x""#) } else { (["B", "C"], "") };
@@ -189,7 +189,7 @@ fn pages_that_overlap_give_every_user_once() {
 }
 
 #[test]
-fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
+fn a_change_without_a_response_may_have_been_made_unless_it_was_never_sent() {
     for (fault, may_have_changed) in [
         (TransportFault::Dns, Some(false)),
         (TransportFault::Connect, Some(false)),
@@ -202,29 +202,29 @@ fn a_change_that_got_no_answer_may_have_been_made_unless_it_was_never_sent() {
         (TransportFault::Internal, None),
     ] {
         let mut world = World::new(with_tokens(|_| Err(TransportError { fault, detail: String::new() })));
-        let blind = ChangeMode::WithoutLookup;
-        let error = world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err();
-        let told = match &error {
+        let mode = ChangeMode::WithoutLookup;
+        let error = world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err();
+        let reported = match &error {
             Error::Unavailable { may_have_changed, .. } | Error::InvalidResponse { may_have_changed, .. } => {
                 Some(*may_have_changed)
             }
             _ => None,
         };
-        assert_eq!(told, may_have_changed, "{fault:?}: {error:?}");
+        assert_eq!(reported, may_have_changed, "{fault:?}: {error:?}");
     }
 }
 
 #[test]
-fn a_user_whose_id_cannot_be_used_in_a_path_is_not_changed() {
+fn a_user_with_an_id_unfit_for_a_path_is_not_changed() {
     let mut world = World::new(with_tokens(|_| ok(r#"{"results":[{"id":"../X","email":"a@b"}]}"#)));
     let error =
         world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeMode::LookUpFirst)).unwrap_err();
     assert!(matches!(error, Error::Other { .. }), "{error:?}");
-    assert_eq!(world.sent.len(), 2, "token and list alone");
+    assert_eq!(world.sent.len(), 2, "only the token and the list");
 }
 
 #[test]
-fn the_change_is_told_exactly() {
+fn the_outcome_of_a_change_is_exact() {
     let mut state = "ACTIVE".to_owned();
     let mut world = World::new(with_tokens(|request| {
         match request.path_and_query.rsplit(':').next() {
@@ -236,22 +236,22 @@ fn the_change_is_told_exactly() {
     }));
     let session = Session::new();
     let (normal, dry_run) = (ChangeMode::LookUpFirst, ChangeMode::DryRun);
-    for (options, change) in [
+    for (mode, outcome) in [
         (dry_run, ChangeOutcome::WouldChange),
         (normal, ChangeOutcome::Changed),
         (normal, ChangeOutcome::Unchanged),
         (dry_run, ChangeOutcome::Unchanged),
     ] {
-        assert_eq!(world.run(session.suspend_user(id("A"), options)).unwrap().outcome, change);
+        assert_eq!(world.run(session.suspend_user(id("A"), mode)).unwrap().outcome, outcome);
     }
-    for (options, change) in
+    for (mode, outcome) in
         [(dry_run, ChangeOutcome::WouldChange), (normal, ChangeOutcome::Changed), (normal, ChangeOutcome::Unchanged)]
     {
-        assert_eq!(world.run(session.reactivate_user(id("A"), options)).unwrap().outcome, change);
+        assert_eq!(world.run(session.reactivate_user(id("A"), mode)).unwrap().outcome, outcome);
     }
 }
 
-/// A service that fails the first few requests that are not for a token, and then describes user A.
+/// A server that issues tokens, fails the first `times` other requests, and then returns user A.
 fn failing(
     times: usize,
     fail: impl Fn() -> Result<Response, TransportError>,
@@ -275,9 +275,9 @@ fn fault(fault: TransportFault) -> Result<Response, TransportError> {
 }
 
 #[test]
-fn what_may_pass_is_tried_four_times_with_pauses() {
+fn transient_failures_are_retried_with_backoff() {
     type Failure = fn() -> Result<Response, TransportError>;
-    let passing: [Failure; 11] = [
+    let transient: [Failure; 11] = [
         || status(408),
         || status(429),
         || status(500),
@@ -290,7 +290,7 @@ fn what_may_pass_is_tried_four_times_with_pauses() {
         || fault(TransportFault::Timeout),
         || fault(TransportFault::Broken),
     ];
-    for fail in passing {
+    for fail in transient {
         let mut world = failing(3, fail);
         world.run(Session::new().get_user(id("A"))).unwrap();
         assert_eq!(world.sent.len(), 1 + 4);
@@ -309,7 +309,7 @@ fn what_may_pass_is_tried_four_times_with_pauses() {
 }
 
 #[test]
-fn a_token_request_is_tried_again_too() {
+fn a_token_request_is_retried_too() {
     let mut left = 3;
     let mut world = World::new(move |request: &Request, _: &mut Duration| match is_token(request) {
         true if left > 0 => {
@@ -324,7 +324,7 @@ fn a_token_request_is_tried_again_too() {
 }
 
 #[test]
-fn what_does_not_pass_is_tried_once() {
+fn permanent_failures_are_not_retried() {
     for code in [400, 402, 403, 404, 405, 409, 418, 422, 501, 505, 301, 307, 204, 206] {
         let mut world = failing(usize::MAX, || status(code));
         world.run(Session::new().get_user(id("A"))).unwrap_err();
@@ -343,7 +343,7 @@ fn what_does_not_pass_is_tried_once() {
 }
 
 #[test]
-fn the_service_says_how_long_to_wait() {
+fn retry_after_is_obeyed_within_the_deadline() {
     let limited = |headers: &'static [(&str, &str)]| {
         move || {
             let mut response = Response::new(429, b"{}".to_vec());
@@ -360,7 +360,7 @@ fn the_service_says_how_long_to_wait() {
         let pause = Duration::from_secs(seconds);
         assert!((pause..=pause + Duration::from_millis(500)).contains(&world.now), "{:?}", world.now);
     }
-    // A wait that would overrun the deadline is not begun, and the caller is told when to come back.
+    // A pause that would exceed the deadline is not started, and the error says when to come back.
     let mut world = failing(1, limited(&[("Retry-After", "300")]));
     let error = world.run(Session::new().get_user(id("A"))).unwrap_err();
     assert!(
@@ -371,7 +371,7 @@ fn the_service_says_how_long_to_wait() {
 }
 
 #[test]
-fn the_deadline_of_the_action_bounds_everything() {
+fn the_deadline_bounds_the_whole_action() {
     let mut deadlines = Vec::new();
     let mut world = World::new(|request: &Request, now: &mut Duration| {
         deadlines.push(request.total_timeout.as_secs());
@@ -386,12 +386,12 @@ fn the_deadline_of_the_action_bounds_everything() {
     let error = world.run(Session::new().list_users(query(None))).unwrap_err();
     assert!(matches!(error, Error::Unavailable { cause: UnavailableCause::Deadline(_), .. }), "{error:?}");
     assert_eq!(world.now.as_secs(), 12);
-    assert_eq!(deadlines, [10, 6, 2], "each exchange gets what is left");
+    assert_eq!(deadlines, [10, 6, 2], "each request gets the remaining time");
 }
 
 #[test]
-fn after_an_unclear_change_the_truth_is_read_back() {
-    // What becomes of each POST, and the state that is then read: the answers of a service that may have acted or not.
+fn after_an_uncertain_change_the_user_is_read_back() {
+    // Failures of a POST after which the service may have made the change. `acts_on` is the number of the POST that makes it.
     type Lost = fn() -> Result<Response, TransportError>;
     let lost: [Lost; 7] = [
         || fault(TransportFault::Timeout),
@@ -415,13 +415,13 @@ fn after_an_unclear_change_the_truth_is_read_back() {
                 }
                 ok(&user("A", state))
             }));
-            let options = if without_lookup { ChangeMode::WithoutLookup } else { ChangeMode::LookUpFirst };
-            let result = world.run(Session::new().suspend_user(id("A"), options));
+            let mode = if without_lookup { ChangeMode::WithoutLookup } else { ChangeMode::LookUpFirst };
+            let result = world.run(Session::new().suspend_user(id("A"), mode));
             let sent = world.sent.iter().map(|request| request.ends_with(":suspend")).collect::<Vec<_>>();
             match acts_on {
                 Some(post) => {
-                    let change = if without_lookup { ChangeOutcome::NotChecked } else { ChangeOutcome::Changed };
-                    assert_eq!(result.unwrap().outcome, change);
+                    let outcome = if without_lookup { ChangeOutcome::NotChecked } else { ChangeOutcome::Changed };
+                    assert_eq!(result.unwrap().outcome, outcome);
                     assert_eq!(sent.iter().filter(|is_post| **is_post).count(), post);
                 }
                 None => {
@@ -430,14 +430,14 @@ fn after_an_unclear_change_the_truth_is_read_back() {
                     assert_eq!(sent.iter().filter(|is_post| **is_post).count(), 4);
                 }
             }
-            assert!(sent.windows(2).all(|pair| pair != [true, true]), "never again without a look: {sent:?}");
-            assert_eq!(sent.last(), Some(&false), "and a look at the end");
+            assert!(sent.windows(2).all(|pair| pair != [true, true]), "a second POST without a look-up: {sent:?}");
+            assert_eq!(sent.last(), Some(&false), "the last request is a look-up");
         }
     }
 }
 
 #[test]
-fn a_change_that_was_surely_not_made_is_repeated_without_a_look() {
+fn a_change_that_was_certainly_not_made_is_resent_without_a_lookup() {
     type Refused = fn() -> Result<Response, TransportError>;
     let refused: [Refused; 4] = [
         || status(429),
@@ -451,15 +451,15 @@ fn a_change_that_was_surely_not_made_is_repeated_without_a_look() {
             posts += 1;
             if posts < 3 { fail() } else { ok(&user("A", "SUSPENDED")) }
         }));
-        let options = ChangeMode::WithoutLookup;
-        world.run(Session::new().suspend_user(id("A"), options)).unwrap();
+        let mode = ChangeMode::WithoutLookup;
+        world.run(Session::new().suspend_user(id("A"), mode)).unwrap();
         assert_eq!(world.sent.len(), 1 + 3);
     }
 }
 
 #[test]
-fn what_was_once_unclear_stays_so() {
-    // The first POST is lost and had no effect yet; what comes after it is clear, and proves nothing about the first.
+fn an_uncertain_change_stays_uncertain_after_later_refusals() {
+    // The first POST is lost and has had no effect yet. The later refusals prove nothing about it.
     type After = fn() -> Result<Response, TransportError>;
     let after: [After; 3] = [|| status(429), || fault(TransportFault::Connect), || fault(TransportFault::Dns)];
     for after in after {
@@ -477,7 +477,7 @@ fn what_was_once_unclear_stays_so() {
 }
 
 #[test]
-fn a_change_is_sent_as_often_as_any_request_and_only_for_what_may_pass() {
+fn a_change_is_resent_only_after_transient_failures_up_to_max_attempts() {
     for (first, expected) in
         [(vec![429, 429, 429, 502], 4), (vec![502, 429, 502, 503], 4), (vec![511], 1), (vec![505], 1), (vec![501], 1)]
     {
@@ -496,7 +496,7 @@ fn a_change_is_sent_as_often_as_any_request_and_only_for_what_may_pass() {
 }
 
 #[test]
-fn an_id_of_megabytes_is_none() {
+fn an_overlong_id_is_an_invalid_response() {
     let long = "x".repeat(1025);
     let mut world = World::new(with_tokens(|_| ok(&format!(r#"{{"results":[{{"id":"{long}","email":"a@b"}}]}}"#))));
     let error = world.run(Session::new().get_user(UserRef::Email("a@b".into()))).unwrap_err();
@@ -504,18 +504,18 @@ fn an_id_of_megabytes_is_none() {
 }
 
 #[test]
-fn an_unclear_change_that_cannot_be_looked_at_stays_unclear() {
+fn an_uncertain_change_that_cannot_be_read_back_stays_uncertain() {
     let mut world = World::new(with_tokens(|request| {
         if request.path_and_query.ends_with(":suspend") { fault(TransportFault::Timeout) } else { status(403) }
     }));
-    let options = ChangeMode::WithoutLookup;
-    let error = world.run(Session::new().suspend_user(id("A"), options)).unwrap_err();
+    let mode = ChangeMode::WithoutLookup;
+    let error = world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err();
     assert!(error.may_have_changed() && matches!(error, Error::Unavailable { .. }), "{error:?}");
     assert_eq!(world.sent.len(), 1 + 2);
 }
 
 #[test]
-fn compressed_answers_are_an_error() {
+fn a_compressed_response_is_an_error() {
     let mut world = World::new(with_tokens(|_| {
         let mut response = Response::new(200, b"\x1f\x8b".to_vec());
         response.headers.push(("Content-Encoding".into(), b"gzip".to_vec()));
@@ -526,8 +526,8 @@ fn compressed_answers_are_an_error() {
 }
 
 #[test]
-fn what_the_service_sends_back_of_our_secrets_is_not_passed_on() {
-    // A service that repeats the request's headers in its error, as some gateways do.
+fn echoed_secrets_are_redacted() {
+    // A server that echoes the request's headers in its error, as some gateways do.
     let echo = |request: &Request, _: &mut Duration| {
         let (_, authorization) = request.headers.iter().find(|(name, _)| *name == "authorization").unwrap();
         let body = format!(r#"{{"code":3,"message":"you said {} {SECRET}"}}"#, authorization.expose());
@@ -549,7 +549,7 @@ fn what_the_service_sends_back_of_our_secrets_is_not_passed_on() {
 }
 
 #[test]
-fn words_in_an_answer_that_cannot_be_trusted_are_cut_and_hold_no_secret() {
+fn quotes_from_an_invalid_response_are_truncated_and_redacted() {
     for body in [
         r#"{"canary-token":[]}"#.to_owned(),
         r#"{"id":"A","state":"canary-token"}"#.to_owned(),
@@ -557,10 +557,10 @@ fn words_in_an_answer_that_cannot_be_trusted_are_cut_and_hold_no_secret() {
         format!(r#"{{"id":"A","state":"{}"}}"#, "s".repeat(1_000_000)),
     ] {
         let mut world = World::new(with_tokens(|_| ok(&body)));
-        let blind = ChangeMode::WithoutLookup;
+        let mode = ChangeMode::WithoutLookup;
         for error in [
             world.run(Session::new().list_users(query(None))).unwrap_err(),
-            world.run(Session::new().suspend_user(id("A"), blind)).unwrap_err(),
+            world.run(Session::new().suspend_user(id("A"), mode)).unwrap_err(),
         ] {
             let text = format!("{error} {error:?}");
             assert!(!text.contains("canary-token") && text.len() < 2000, "{}", text.len());
@@ -569,7 +569,7 @@ fn words_in_an_answer_that_cannot_be_trusted_are_cut_and_hold_no_secret() {
 }
 
 #[test]
-fn a_list_holds_a_bounded_amount_of_text() {
+fn the_text_of_a_list_is_bounded() {
     let mut pages = 0;
     let name = "n".repeat(3900);
     let mut world = World::new(with_tokens(|_| {
@@ -584,7 +584,7 @@ fn a_list_holds_a_bounded_amount_of_text() {
 }
 
 #[test]
-fn a_thousand_namesakes_are_one_error() {
+fn the_ids_of_an_ambiguous_user_are_capped() {
     let users: Vec<String> = (0..1000).map(|n| format!(r#"{{"id":"U{n}","email":"a@b"}}"#)).collect();
     let mut world = World::new(with_tokens(|_| ok(&format!(r#"{{"results":[{}]}}"#, users.join(",")))));
     let error = world.run(Session::new().get_user(UserRef::Email("a@b".into()))).unwrap_err();
@@ -592,13 +592,13 @@ fn a_thousand_namesakes_are_one_error() {
 }
 
 #[test]
-fn a_missing_user_is_claimed_only_in_the_services_own_words() {
+fn user_not_found_needs_the_services_own_error() {
     let not_found = |body: &'static str| with_tokens(move |_| Ok(Response::new(404, body.into())));
     for (body, with_access_token, code) in [
         (r#"{"code":5,"message":"user not found","details":[]}"#, false, "user-not-found"),
         (r#"{"code":5,"message":"user not found","details":[]}"#, true, "user-not-found"),
         (r#"{"code":5,"message":"Not Found","details":[]}"#, false, "user-not-found"),
-        // What a gateway says of a route that it does not know.
+        // A gateway's response for an unknown route.
         (r#"{"code":5,"message":"Not Found","details":[]}"#, true, "misconfigured"),
         (r#"{"status":404,"error":"Not Found","path":"/v1"}"#, false, "misconfigured"),
         ("<html>Not Found</html>", false, "misconfigured"),
@@ -614,19 +614,19 @@ fn a_missing_user_is_claimed_only_in_the_services_own_words() {
 }
 
 #[test]
-fn a_401_is_answered_with_one_new_token_and_one_more_try() {
+fn a_401_leads_to_one_new_token_and_one_retry() {
     let mut world = World::new(with_tokens(|_| status(401)));
     let session = Session::new();
     for _ in 0..2 {
         world.sent.clear();
         let error = world.run(session.get_user(id("A"))).unwrap_err();
         assert!(matches!(error, Error::Unauthenticated { .. }), "{error}");
-        assert_eq!(world.sent.len(), 4, "token, call, token, call");
+        assert_eq!(world.sent.len(), 4, "token, request, token, request");
     }
 }
 
 #[test]
-fn nothing_prints_a_secret() {
+fn debug_output_holds_no_secret() {
     let session = Session::new();
     let mut requests = Vec::new();
     let mut world = World::new(|request: &Request, _: &mut Duration| {
@@ -644,20 +644,20 @@ fn nothing_prints_a_secret() {
 }
 
 #[test]
-fn a_driver_that_answers_with_something_else_ends_the_action() {
+fn a_wrong_event_ends_the_action() {
     let now = Instant::from_nanos(0);
     let mut action = Session::new().get_user(id("A"));
     assert!(matches!(action.step(Event::Start, now), Step::Setting("base-url")));
     let Step::Done(Err(Error::Driver(DriverError::WrongEvent("Setting")))) = action.step(Event::Elapsed, now) else {
-        panic!("it was asked for a setting")
+        panic!("expected DriverError::WrongEvent")
     };
     let Step::Done(Err(Error::Driver(DriverError::Ended))) = action.step(Event::Elapsed, now) else {
-        panic!("it has ended")
+        panic!("expected DriverError::Ended")
     };
 }
 
 #[test]
-fn every_error_case_has_its_name_status_and_remedy() {
+fn every_error_has_a_code_a_status_and_a_remedy() {
     let service =
         || onepassword_users_core::ServiceError { status: 403, code: Some("7".into()), message: "its words".into() };
     let cases = [

@@ -1,11 +1,11 @@
-//! The layers of the core: each module uses modules of lower layers only, so that there is no import circle.
+//! The layers of the core: each module uses only modules of lower layers, so there are no import cycles.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// All modules from the lowest to the highest, by layer. A module may use those that are listed before it.
+/// All modules by layer, from the lowest to the highest. A module may use those listed before it.
 const LAYERS: [(&str, &[&str]); 7] = [
     ("foundation", &["time", "secret", "text"]),
     ("http", &["http"]),
@@ -39,7 +39,7 @@ fn sources() -> BTreeMap<String, String> {
     sources
 }
 
-/// The modules that a source names in paths that begin with `crate::`. Unit tests count as well.
+/// The modules that a source file names in `crate::` paths, in unit tests as well.
 fn used(source: &str, modules: &BTreeMap<String, String>) -> Vec<String> {
     let code: String = source.lines().map(|line| line.split("//").next().unwrap_or_default()).collect();
     let mut used = Vec::new();
@@ -60,25 +60,22 @@ fn used(source: &str, modules: &BTreeMap<String, String>) -> Vec<String> {
 }
 
 #[test]
-fn every_module_uses_lower_ones_only() {
+fn modules_use_only_lower_modules() {
     let sources = sources();
     let order: Vec<&str> = LAYERS.iter().flat_map(|(_, modules)| modules.iter().copied()).collect();
     let listed: std::collections::BTreeSet<&str> = order.iter().copied().collect();
     assert_eq!(order.len(), listed.len(), "LAYERS lists a module twice");
-    assert!(
-        listed.iter().copied().eq(sources.keys().map(String::as_str)),
-        "LAYERS does not list the modules that there are"
-    );
+    assert!(listed.iter().copied().eq(sources.keys().map(String::as_str)), "LAYERS does not match the modules in src/");
 
     let place = |module: &str| order.iter().position(|other| *other == module).unwrap();
     let mut edges = 0;
     for (module, source) in &sources {
         let relative = source.matches("super::").count() - source.matches("use super::*;").count();
-        assert_eq!(relative, 0, "{module}: paths to other modules begin with crate::");
+        assert_eq!(relative, 0, "{module}: paths to other modules must begin with crate::");
         for other in used(source, &sources) {
             edges += 1;
-            assert!(place(&other) < place(module), "{module} uses {other}, which is not below it");
+            assert!(place(&other) < place(module), "{module} uses {other}, which is not in a lower layer");
         }
     }
-    assert!(edges > 50, "{edges} uses were found");
+    assert!(edges > 50, "only {edges} uses found");
 }

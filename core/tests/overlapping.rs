@@ -1,4 +1,4 @@
-//! Overlapping actions of one session: single-flight token requests. One action requests the token, the others wait for it.
+//! Overlapping actions of one session: single-flight token requests.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
@@ -12,7 +12,7 @@ use onepassword_users_core::{
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 const USER: &str = r#"{"id":"WENDY","state":"ACTIVE"}"#;
 
-/// An action in progress, with the client that it acts for.
+/// An action in progress, with its client id.
 struct Acting {
     action: Action<User>,
     client: &'static str,
@@ -23,7 +23,7 @@ impl Acting {
         Self { action: session.get_user(UserRef::Id("WENDY".into())), client }
     }
 
-    /// Steps on until the action asks for something else than a setting or a secret.
+    /// Steps the action, answering its look-ups, until it asks for something else.
     fn step(&mut self, mut event: Event, seconds: u64) -> Step<User> {
         loop {
             event = match self.action.step(event, Instant::from_nanos(seconds * 1_000_000_000)) {
@@ -46,18 +46,19 @@ impl Acting {
     }
 }
 
+/// Expects a step that sends a request.
 fn sends(step: Step<User>) -> Request {
     let Step::Send(request) = step else { panic!("{step:?}") };
     request
 }
 
-/// A step that waits for another action.
+/// Expects a step that waits for another action.
 fn waits(step: Step<User>) -> Duration {
     let Step::Wait { duration, may_end_early: true } = step else { panic!("{step:?}") };
     duration
 }
 
-/// The default idle timeout, in seconds. A leader is given up this long after it should have come back.
+/// The default idle timeout, in seconds. A leader that is overdue by more than this is replaced.
 const TIMEOUT: u64 = 30;
 
 /// Three actions of one client: the first requests a token, the others wait for it.
@@ -72,7 +73,7 @@ fn three(session: &Session) -> [Acting; 3] {
 }
 
 #[test]
-fn one_token_request_serves_all() {
+fn overlapping_actions_share_one_token_request() {
     let session = Session::new();
     let [mut first, mut second, mut third] = three(&session);
     waits(second.step(Event::Elapsed, 0));
@@ -87,7 +88,7 @@ fn one_token_request_serves_all() {
 }
 
 #[test]
-fn a_driver_that_comes_back_early_waits_for_the_rest() {
+fn a_driver_that_returns_early_waits_for_the_remaining_time() {
     let session = Session::new();
     let [_first, mut second, _third] = three(&session);
     let mut left = Duration::MAX;
@@ -99,7 +100,7 @@ fn a_driver_that_comes_back_early_waits_for_the_rest() {
 }
 
 #[test]
-fn a_refusal_is_shared_and_not_asked_for_again() {
+fn a_refused_token_request_is_shared_and_not_repeated() {
     let session = Session::new();
     let [mut first, second, third] = three(&session);
     let Step::Done(Err(refused)) = first.answer(401, r#"{"error":"invalid_client"}"#) else { panic!() };
@@ -108,11 +109,11 @@ fn a_refusal_is_shared_and_not_asked_for_again() {
         assert_eq!(error, refused);
     }
     let later = sends(Acting::new(&session, "client").start());
-    assert!(later.path_and_query.ends_with("/token"), "an action that starts later asks again");
+    assert!(later.path_and_query.ends_with("/token"), "an action that starts later sends its own token request");
 }
 
 #[test]
-fn a_dropped_request_is_taken_over_by_one() {
+fn one_follower_takes_over_from_a_dropped_leader() {
     let session = Session::new();
     let [first, mut second, mut third] = three(&session);
     drop(first);
@@ -120,9 +121,9 @@ fn a_dropped_request_is_taken_over_by_one() {
     waits(third.step(Event::Elapsed, 0));
 }
 
-/// A driver that does not come back, although the timeout that it was given has long passed.
+/// The driver of the leader does not come back, although its timeout has long passed.
 #[test]
-fn a_stalled_request_is_taken_over_by_one() {
+fn one_follower_takes_over_from_a_stalled_leader() {
     let session = Session::new();
     let [mut first, mut second, mut third] = three(&session);
     waits(second.step(Event::Elapsed, 2 * TIMEOUT));
@@ -130,16 +131,16 @@ fn a_stalled_request_is_taken_over_by_one() {
     assert!(sends(second.step(Event::Elapsed, taken_over)).path_and_query.ends_with("/token"));
     waits(third.step(Event::Elapsed, taken_over));
 
-    // The first driver comes back after all. Its token is as good as any.
+    // The first driver comes back after all, with a valid token.
     let token = || Event::Response(Ok(Response::new(200, TOKEN.into())));
     let get = sends(first.step(token(), taken_over + 1));
     assert_eq!(sends(third.step(Event::Elapsed, taken_over + 1)), get);
     assert_eq!(sends(second.step(token(), taken_over + 1)), get);
 }
 
-/// A leader that pauses because the service asks for it is not stalled.
+/// A leader that pauses for `Retry-After` is not stalled.
 #[test]
-fn a_leader_may_pause_as_long_as_the_service_asks() {
+fn a_leader_in_a_long_retry_pause_is_not_replaced() {
     let session = Session::new();
     let [mut first, mut second, _third] = three(&session);
     let mut limited = Response::new(429, Vec::new());
@@ -151,29 +152,32 @@ fn a_leader_may_pause_as_long_as_the_service_asks() {
 }
 
 #[test]
-fn the_deadline_of_one_is_not_that_of_the_others() {
+fn followers_keep_their_own_deadlines() {
     let session = Session::new();
     let [mut first, mut second, _third] = three(&session);
     let broken = TransportError { fault: TransportFault::Broken, detail: String::new() };
     let Step::Wait { may_end_early: false, .. } = first.step(Event::Response(Err(broken)), 290) else {
-        panic!("it tries again")
+        panic!("expected a pause before a retry")
     };
-    assert!(waits(second.step(Event::Elapsed, 290)) <= Duration::from_secs(10), "no longer than the action may take");
+    assert!(
+        waits(second.step(Event::Elapsed, 290)) <= Duration::from_secs(10),
+        "the wait exceeds the deadline of the action"
+    );
     let mut late = Acting::new(&session, "client");
     waits(late.step(Event::Start, 291));
     for acting in [&mut second, &mut first] {
         let Step::Done(Err(Error::Unavailable { cause: UnavailableCause::Deadline(_), .. })) =
             acting.step(Event::Elapsed, 300)
         else {
-            panic!("its time is over")
+            panic!("expected the deadline error")
         };
     }
-    assert!(sends(late.step(Event::Elapsed, 300)).path_and_query.ends_with("/token"), "and the late one goes on");
+    assert!(sends(late.step(Event::Elapsed, 300)).path_and_query.ends_with("/token"), "the late action continues");
 }
 
-/// A failure for lack of time is not shared with an action that has more of it: that one asks itself.
+/// A leader's failure for lack of time is not shared with a follower that has more time: it sends its own token request.
 #[test]
-fn the_hurry_of_one_is_not_that_of_the_others() {
+fn a_failure_for_lack_of_time_is_not_shared_with_a_later_deadline() {
     let slow = || Event::Response(Err(TransportError { fault: TransportFault::Timeout, detail: String::new() }));
     let limited = || {
         let mut response = Response::new(429, Vec::new());
@@ -185,22 +189,24 @@ fn the_hurry_of_one_is_not_that_of_the_others() {
         let [mut first, mut equal, _third] = three(&session);
         sends(first.answer(200, TOKEN));
         sends(equal.step(Event::Elapsed, 0));
-        // The token is refused late: the first asks for another with little time left, and two wait for it.
+        // The token is refused late: the first requests another with little time left, and two actions wait for it.
         let refused = || Event::Response(Ok(Response::new(401, Vec::new())));
         assert!(sends(first.step(refused(), seconds)).path_and_query.ends_with("/token"));
         waits(equal.step(refused(), seconds));
         let mut late = Acting::new(&session, "client");
         waits(late.step(Event::Start, seconds));
 
-        let Step::Done(Err(failed)) = first.step(event, end) else { panic!("it has no time for more") };
-        let Step::Done(Err(error)) = equal.step(Event::Elapsed, end) else { panic!("nor has its equal") };
+        let Step::Done(Err(failed)) = first.step(event, end) else { panic!("the leader has no time for a retry") };
+        let Step::Done(Err(error)) = equal.step(Event::Elapsed, end) else {
+            panic!("an action with the same deadline has no time either")
+        };
         assert_eq!(error, failed);
         assert!(sends(late.step(Event::Elapsed, end)).path_and_query.ends_with("/token"));
     }
 }
 
 #[test]
-fn another_client_does_not_wait() {
+fn another_client_sends_its_own_token_request() {
     let session = Session::new();
     let _three = three(&session);
     let mut others = [(); 2].map(|()| Acting::new(&session, "another client"));
@@ -209,7 +215,7 @@ fn another_client_does_not_wait() {
 }
 
 #[test]
-fn after_a_401_there_is_one_new_token() {
+fn actions_refused_with_a_401_share_one_new_token() {
     let session = Session::new();
     let [mut first, mut second, mut third] = three(&session);
     sends(first.answer(200, TOKEN));
@@ -242,9 +248,8 @@ impl Pending {
     }
 }
 
-/// Sixteen actions of two clients that start at any time, some of which are dropped, against a service that is slow, refuses,
-/// breaks connections and revokes tokens: each comes to an end. As long as no driver stalls, no client requests two tokens at
-/// once.
+/// Sixteen actions of two clients start at random times, and some are dropped. The service is slow, refuses requests, breaks
+/// connections and revokes tokens. Every action ends. As long as no driver stalls, no client requests two tokens at once.
 #[test]
 fn thousands_of_overlapping_actions_end_and_share_token_requests() {
     let mut waited = 0;
@@ -264,7 +269,7 @@ fn thousands_of_overlapping_actions_end_and_share_token_requests() {
             let (mut action, pending) = acting.swap_remove(next);
             now = now.max(pending.at());
             steps += 1;
-            assert!(steps < 10_000, "seed {seed}: it goes on forever");
+            assert!(steps < 10_000, "seed {seed}: the actions do not end");
             if rng.u8(..20) == 0 {
                 continue;
             }
@@ -281,8 +286,8 @@ fn thousands_of_overlapping_actions_end_and_share_token_requests() {
             };
             let pending = match action.step(event, now) {
                 Step::Send(request) => {
-                    let longest = if stalls { 20 * TIMEOUT } else { 2 * TIMEOUT };
-                    Pending::Answer { request, at: now + rng.u64(..=longest) }
+                    let max_delay = if stalls { 20 * TIMEOUT } else { 2 * TIMEOUT };
+                    Pending::Answer { request, at: now + rng.u64(..=max_delay) }
                 }
                 Step::Wait { duration, may_end_early } => {
                     assert!(!duration.is_zero() && duration <= Duration::from_secs(300), "seed {seed}: {duration:?}");
@@ -302,7 +307,7 @@ fn thousands_of_overlapping_actions_end_and_share_token_requests() {
                 assert!(stalls || requests <= 1, "seed {seed}: two token requests of one client at once");
             }
         }
-        // An action that starts later waits for none of them.
+        // An action that starts later does not wait.
         sends(Acting::new(&session, "client").step(Event::Start, now));
     }
     assert!(waited > 1000, "{waited}");

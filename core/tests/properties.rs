@@ -1,11 +1,11 @@
-//! The fuzz targets' functions over their corpora and over random input.
+//! The checks of the fuzz targets, run on their seed corpora and on random input.
 
-#![allow(clippy::unwrap_used, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use onepassword_users_test_kit::checks;
 use proptest::prelude::*;
 
-/// The files of a committed corpus.
+/// The files of a seed corpus.
 fn corpus(name: &str) -> Vec<Vec<u8>> {
     let folder = format!("{}/../fuzz/seeds/{name}", env!("CARGO_MANIFEST_DIR"));
     let files = std::fs::read_dir(&folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
@@ -15,13 +15,13 @@ fn corpus(name: &str) -> Vec<Vec<u8>> {
 }
 
 #[test]
-fn corpora() {
+fn seed_corpora_pass_the_checks() {
     corpus("response").iter().for_each(|bytes| checks::response(bytes));
     corpus("settings").iter().for_each(|bytes| checks::settings(&String::from_utf8_lossy(bytes)));
     corpus("conversation").iter().for_each(|bytes| checks::conversation(bytes));
 }
 
-/// JSON as the service might send it, more or less.
+/// Random JSON built from the service's keys and values.
 fn json() -> impl Strategy<Value = String> {
     let word = prop_oneof![
         Just("id"),
@@ -57,17 +57,17 @@ fn json() -> impl Strategy<Value = String> {
 
 proptest! {
     #[test]
-    fn any_bytes_as_a_response(kind in any::<u8>(), body in prop_oneof![json().prop_map(String::into_bytes), any::<Vec<u8>>()]) {
+    fn any_response_passes_the_checks(kind in any::<u8>(), body in prop_oneof![json().prop_map(String::into_bytes), any::<Vec<u8>>()]) {
         checks::response(&[&[kind][..], &body].concat());
     }
 
     #[test]
-    fn any_text_as_a_setting(text in prop_oneof![".{0,60}", "(https?://)?[a-z0-9.:@/?#%\\[\\]-]{0,40}(/v1)?/?", "[A-Z0-9]{20,30}"]) {
+    fn any_setting_passes_the_checks(text in prop_oneof![".{0,60}", "(https?://)?[a-z0-9.:@/?#%\\[\\]-]{0,40}(/v1)?/?", "[A-Z0-9]{20,30}"]) {
         checks::settings(&text);
     }
 
     #[test]
-    fn any_lines_as_a_conversation(lines in prop::collection::vec((prop_oneof![Just('t'), Just('l'), Just('w'), Just('4'), Just('5'), Just(' '), any::<char>()], json()), 0..12)) {
+    fn any_conversation_passes_the_checks(lines in prop::collection::vec((prop_oneof![Just('t'), Just('l'), Just('w'), Just('4'), Just('5'), Just(' '), any::<char>()], json()), 0..12)) {
         let text: Vec<String> = lines.iter().map(|(kind, body)| format!("{kind}{body}")).collect();
         checks::conversation(text.join("\n").as_bytes());
     }

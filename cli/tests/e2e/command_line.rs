@@ -1,4 +1,4 @@
-//! The command line as a script sees it: what it prints, where, and with which exit code.
+//! The command line in scripts: its output on both streams, and its exit codes.
 
 use std::io::Write;
 use std::process::{Command, Output};
@@ -6,11 +6,11 @@ use std::process::{Command, Output};
 use onepassword_users_simulator::{Config, Fault, Operation, Simulator};
 use serde_json::Value;
 
-/// The command line with an environment of just these variables.
+/// The command with only these environment variables.
 pub fn command(arguments: &[&str], environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_onepassword-users"));
     command.args(arguments).env_clear().envs(environment.iter().copied());
-    // For the cache of compiled code.
+    // HOME is for the cache of compiled code.
     for name in ["HOME", "PATH"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
     }
@@ -21,7 +21,7 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
     command(arguments, environment).output().unwrap()
 }
 
-/// What a person would see of it.
+/// The command line, its output and its exit code.
 fn transcript(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     let output = run(arguments, environment);
     format!(
@@ -37,7 +37,7 @@ fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
-/// A simulated service in this process, and the environment that leads to it.
+/// A simulated account in this process, and the environment variables that point to it.
 struct Account {
     simulator: Simulator,
     environment: Vec<(&'static str, String)>,
@@ -86,7 +86,7 @@ fn help() {
 }
 
 #[test]
-fn without_credentials_reading_commands_use_a_simulated_account() {
+fn without_credentials_read_commands_use_a_simulated_account() {
     assert_transcript!("list_json", &["list-users", "--limit", "2"]);
     assert_transcript!("list_table", &["list-users", "--limit", "12", "--output", "table"]);
     assert_transcript!("list_csv", &["list-users", "--limit", "9", "--state", "active", "-o", "csv"]);
@@ -100,7 +100,7 @@ fn without_credentials_reading_commands_use_a_simulated_account() {
 }
 
 #[test]
-fn without_credentials_a_change_needs_to_be_asked_for() {
+fn without_credentials_a_change_needs_the_flag_simulated() {
     let people =
         ["wendy.appleseed@example.com", "margaret.okafor@example.com", "helpdesk@example.com", "NOBODY", "a/b"];
     for verb in ["suspend-user", "reactivate-user"] {
@@ -120,7 +120,7 @@ fn demo() {
 }
 
 #[test]
-fn a_demo_for_programs_is_marked_as_simulated() {
+fn json_output_of_the_demo_is_marked_as_simulated() {
     let output = run(&["demo", "--output", "json"], &[]);
     let results: Vec<Value> =
         serde_json::Deserializer::from_slice(&output.stdout).into_iter().map(Result::unwrap).collect();
@@ -129,7 +129,7 @@ fn a_demo_for_programs_is_marked_as_simulated() {
 }
 
 #[test]
-fn switches_of_the_network() {
+fn network_flags() {
     let output = run(&["test", "--insecure", "--proxy", "none"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("warning: TLS certificates are not verified"));
@@ -175,7 +175,7 @@ fn secrets_on_the_command_line_are_refused_and_not_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_some_credentials_but_not_all_nothing_is_done() {
+async fn with_only_some_credentials_the_command_fails() {
     let account = Account::new().await;
     let (id, secret, base) = ("ONEPASSWORD_CLIENT_ID", "ONEPASSWORD_CLIENT_SECRET", "ONEPASSWORD_BASE_URL");
     for missing in [
@@ -203,15 +203,15 @@ async fn with_credentials_the_service_is_used() {
     let output = run(&["list-users"], &account.environment());
     let list = json(&output);
     assert_eq!((list["users"].as_array().unwrap().len(), &list["simulated"]), (40, &Value::Bool(false)));
-    assert!(output.stderr.is_empty(), "a success says nothing");
+    assert!(output.stderr.is_empty(), "standard error is empty on success");
 
-    // Without a terminal nobody can be asked, and a script means what it says.
+    // Without a terminal there is no prompt.
     let output = run(&["suspend-user", "wendy.appleseed@example.com"], &account.environment());
     assert_eq!(json(&output)["results"][0]["change"], "changed");
     let state = account.simulator.account(|a| a.by_email("wendy.appleseed@example.com").unwrap().state.clone());
     assert_eq!(state, "SUSPENDED");
 
-    // Asked for, the simulated account is used whatever is set, and the real one is left alone.
+    // --simulated takes precedence over the environment, and so does the demo.
     account.simulator.take_records();
     let output = run(&["reactivate-user", "--simulated", "wendy.appleseed@example.com"], &account.environment());
     assert_eq!(json(&output)["simulated"], true);
@@ -220,7 +220,7 @@ async fn with_credentials_the_service_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn flags_files_and_a_token_from_elsewhere() {
+async fn flags_secret_files_and_access_tokens() {
     let account = Account::new().await;
     let mut file = tempfile::NamedTempFile::new().unwrap();
     writeln!(file, "{}", account.simulator.client_secret()).unwrap();
@@ -242,9 +242,9 @@ async fn flags_files_and_a_token_from_elsewhere() {
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("ONEPASSWORD_CLIENT_SECRET_FILE"));
 
-    let mut lost = account.without(&["ONEPASSWORD_CLIENT_SECRET"]);
-    lost.push(("ONEPASSWORD_CLIENT_SECRET_FILE", "/nowhere/secret"));
-    let output = run(&["test"], &lost);
+    let mut missing_file = account.without(&["ONEPASSWORD_CLIENT_SECRET"]);
+    missing_file.push(("ONEPASSWORD_CLIENT_SECRET_FILE", "/nowhere/secret"));
+    let output = run(&["test"], &missing_file);
     assert_eq!(output.status.code(), Some(3));
     assert!(String::from_utf8(output.stderr).unwrap().contains("/nowhere/secret"));
 
@@ -253,11 +253,11 @@ async fn flags_files_and_a_token_from_elsewhere() {
     environment.push(("ONEPASSWORD_ACCESS_TOKEN", &token));
     account.simulator.take_records();
     assert_eq!(run(&["test"], &environment).status.code(), Some(0));
-    assert_eq!(account.simulator.take_records().len(), 1, "no token was asked for");
+    assert_eq!(account.simulator.take_records().len(), 1, "no token request");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn exit_codes_by_kind_of_error() {
+async fn exit_codes_by_error() {
     let account = Account::new().await;
     let environment = account.environment();
     let wrong =
@@ -294,15 +294,15 @@ async fn exit_codes_by_kind_of_error() {
     assert_eq!(code(&["get-user", "A"], &account_three.environment()), 10);
     account_two.simulator.inject(Operation::Get, Fault::reply(200, "<html>"));
     assert_eq!(code(&["get-user", "A"], &environment_two), 11);
-    // Several users: the failure's own code if all failures are of one kind, else 1.
+    // Several users: the code of the error if all failures have the same one, else 1.
     assert_eq!(code(&["suspend-user", "NOBODY", "wendy.appleseed@example.com", "NEMO"], &environment_two), 6);
     assert_eq!(code(&["suspend-user", "NOBODY", "helpdesk@example.com", "NEMO"], &environment_two), 1);
 }
 
-/// What is lost on one stream is told on the other, and a broken stream does not end the work half-way.
+/// If one stream fails, the results are on the other, and the remaining users are still changed.
 #[cfg(target_os = "linux")]
 #[tokio::test(flavor = "multi_thread")]
-async fn streams_that_cannot_be_written() {
+async fn write_errors_do_not_stop_the_changes() {
     let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
     let account = Account::new().await;
     let arguments = ["suspend-user", "NOBODY", "wendy.appleseed@example.com"];
@@ -326,7 +326,7 @@ async fn streams_that_cannot_be_written() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread")]
-async fn an_interruption_tells_what_was_done_and_what_was_not() {
+async fn an_interrupt_reports_finished_and_untouched_users() {
     let account = Account::new().await;
     account.simulator.inject(Operation::Get, Fault::Delay(std::time::Duration::from_secs(2)));
     let id = account.simulator.account(|a| a.by_email("wendy.appleseed@example.com").unwrap().id.clone());
@@ -344,7 +344,7 @@ async fn an_interruption_tells_what_was_done_and_what_was_not() {
 }
 
 #[test]
-fn a_reader_that_has_seen_enough_is_no_failure() {
+fn a_closed_pipe_is_not_an_error() {
     let mut child = command(&["list-users"], &[])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
@@ -356,7 +356,7 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn verbose_logs_tell_what_happens_and_no_secret() {
+async fn verbose_logs_show_requests_but_no_secret() {
     let account = Account::new().await;
     let output = run(&["suspend-user", "wendy.appleseed@example.com", "-vv"], &account.environment());
     let text = String::from_utf8(output.stderr).unwrap();
@@ -372,7 +372,7 @@ async fn verbose_logs_tell_what_happens_and_no_secret() {
 }
 
 #[test]
-fn simulate_tells_how_to_point_a_client_at_it() {
+fn simulate_prints_the_environment_of_its_account() {
     use std::io::{BufRead, BufReader};
     let mut child = command(&["simulate", "--users", "12"], &[]).stdout(std::process::Stdio::piped()).spawn().unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);

@@ -1,6 +1,6 @@
-//! End-to-end tests of the command line: the built program, as a script or a person at a terminal sees it.
+//! End-to-end tests of the command line, run from scripts and at a terminal.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod architecture;

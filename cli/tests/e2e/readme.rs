@@ -1,4 +1,4 @@
-//! The README's command lines print what it shows.
+//! The README shows real output and names real tests.
 
 use crate::command_line::command;
 
@@ -9,14 +9,14 @@ fn the_readme_shows_real_output() {
     for block in readme.split("```console\n").skip(1).filter_map(|rest| rest.split("\n```").next()) {
         let (command_line, expected) = block.split_once('\n').unwrap();
         let Some(arguments) = command_line.strip_prefix("$ cargo run -- ") else { continue };
-        // The README shows a terminal's table.
+        // The README shows the output at a terminal.
         let arguments: Vec<&str> = arguments.split(' ').chain(["--output", "table"]).collect();
         let output = command(&arguments, &[]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let mut lines = text.lines().map(str::trim_end);
         for line in expected.lines() {
             if line == "…" {
-                assert!(lines.next().is_some(), "nothing was left out");
+                assert!(lines.next().is_some(), "… must stand for at least one line");
                 lines = "".lines().map(str::trim_end);
             } else {
                 assert_eq!(lines.next(), Some(line), "{command_line}");
@@ -28,7 +28,7 @@ fn the_readme_shows_real_output() {
     assert_eq!(shown, 2);
 }
 
-/// Every row of "What happens when…" names a test that is there.
+/// Every row of "What happens when…" names an existing test.
 #[test]
 fn the_readme_names_real_tests() {
     let readme = include_str!("../../../README.md");

@@ -1,4 +1,4 @@
-//! The command line as a person at a terminal sees it: tables, and a question before anybody is suspended.
+//! The command line at a terminal: tables, and a prompt before a suspension.
 
 #![cfg(unix)]
 
@@ -22,7 +22,7 @@ fn exit_code(session: &PtySession) -> i32 {
 }
 
 #[test]
-fn a_terminal_gets_a_table() {
+fn output_at_a_terminal_is_a_table() {
     let mut session = at_terminal(&["list-users", "--limit", "3"], &[]);
     let text = session.exp_eof().unwrap();
     assert!(text.contains("E-MAIL") && text.contains("Wendy Appleseed") && !text.contains('{'), "{text}");
@@ -30,7 +30,7 @@ fn a_terminal_gets_a_table() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn suspending_asks_first() {
+async fn suspending_prompts_first() {
     let simulator = Simulator::start(Config { users: 10, ..Config::default() }).await.unwrap();
     let base_url = simulator.base_url();
     let environment = [
@@ -58,7 +58,7 @@ async fn suspending_asks_first() {
     session.exp_eof().unwrap();
     assert_eq!((exit_code(&session), state().as_str()), (0, "SUSPENDED"));
 
-    // Reactivating, a dry run, and --yes do not ask.
+    // No prompt for reactivate-user, --dry-run and --yes.
     for arguments in
         [&["reactivate-user", WENDY][..], &["suspend-user", WENDY, "--dry-run"], &["suspend-user", WENDY, "--yes"]]
     {

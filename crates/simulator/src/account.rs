@@ -1,4 +1,4 @@
-//! The simulated account: believable people, generated from a seed, and what the service lets happen to them.
+//! The simulated account: realistic users generated from a seed, and the changes that the service allows.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,17 @@ use serde::Serialize;
 
 use crate::names::{LANGUAGES, Order};
 
-/// Where the simulated company gets its mail.
+/// The e-mail domain of the simulated company.
 const DOMAIN: &str = "example.com";
-/// Letters of an id.
+/// The alphabet of ids.
 const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
-/// What a user may do in the account, as far as it matters for being suspended.
+/// The role of a user, as far as suspension depends on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
     /// Can be suspended.
     Member,
-    /// Can be suspended as long as another owner is active.
+    /// Can be suspended if another owner is active.
     Owner,
     /// Externally managed: cannot be suspended.
     ExternallyManagedAdministrator,
@@ -38,13 +38,13 @@ pub struct Person {
     pub create_time: String,
     /// `accounts/<account>/users/<user>`.
     pub path: String,
-    /// Not sent.
+    /// Not sent by the service.
     #[serde(skip)]
     pub role: Role,
 }
 
 impl Person {
-    /// An active member with this id and address, and something for every other field.
+    /// An active member with this id and e-mail address, and a placeholder in every other field.
     #[must_use]
     pub fn new(id: &str, email: &str) -> Self {
         Self {
@@ -67,7 +67,7 @@ pub struct Account {
     by_id: HashMap<String, usize>,
 }
 
-/// Users who are in every account, so that there is something to try every action on.
+/// Users of every generated account, so that every action can be tried.
 const CAST: &[(&str, &str, &str, Role)] = &[
     ("Wendy Appleseed", "wendy.appleseed", "ACTIVE", Role::Member),
     ("Margaret Okafor", "margaret.okafor", "ACTIVE", Role::Owner),
@@ -86,7 +86,7 @@ impl Account {
         Self { id: id.into(), people: Vec::new(), by_id: HashMap::new() }
     }
 
-    /// An account with this many users. The first few are always the same people, and the same seed makes the same account.
+    /// Generates an account with this many users. The first few are always the same, and the same seed gives the same account.
     #[must_use]
     pub fn generate(users: usize, seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
@@ -119,8 +119,8 @@ impl Account {
         self.insert(Person { id, email, display_name, state, create_time, path, role });
     }
 
-    /// Adds a user at the end of the list, with the path that belongs to the id unless the user has one already. A user
-    /// with the same id is replaced, keeps the place in the list, and is returned.
+    /// Adds a user at the end of the list, and sets its path if that is empty. A user with the same id is replaced in place and
+    /// returned.
     pub fn insert(&mut self, mut person: Person) -> Option<Person> {
         if person.path.is_empty() {
             person.path = format!("accounts/{}/users/{}", self.id, person.id);
@@ -135,7 +135,7 @@ impl Account {
         }
     }
 
-    /// Adds a user with a new id at this place of the list, or at its end. Takes time in proportion to the users behind.
+    /// Adds a user with a new id at this index of the list, or at its end. Takes time linear in the users behind it.
     pub fn insert_at(&mut self, place: usize, person: Person) {
         let id = person.id.clone();
         self.insert(person);
@@ -149,7 +149,7 @@ impl Account {
         }
     }
 
-    /// Removes a user, as if that user had never been in the account. Takes time in proportion to the users behind.
+    /// Removes a user. Takes time linear in the users behind it.
     pub fn remove(&mut self, id: &str) -> Option<Person> {
         let place = self.by_id.remove(id)?;
         let removed = self.people.remove(place);
@@ -179,22 +179,22 @@ impl Account {
         self.people.get(*self.by_id.get(id)?)
     }
 
-    /// One user, to be changed behind the service's back. The id must stay as it is.
+    /// One user, for a change that bypasses the service. The id must not change.
     pub fn person_mut(&mut self, id: &str) -> Option<&mut Person> {
         self.people.get_mut(*self.by_id.get(id)?)
     }
 
-    /// The first user with this address.
+    /// The first user with this e-mail address.
     #[must_use]
     pub fn by_email(&self, email: &str) -> Option<&Person> {
         self.people.iter().find(|person| person.email == email)
     }
 
-    /// Suspends or reactivates as the service would: a user already in that state comes back unchanged.
+    /// Suspends or reactivates a user as the service would. `None` if there is no such user.
     ///
     /// # Errors
     ///
-    /// The service's message for the last owner (known verbatim) or an externally managed administrator (ours).
+    /// The message for the last owner (verbatim from the service) or for an externally managed administrator (a guess).
     pub(crate) fn change(&mut self, id: &str, state: &str) -> Option<Result<&Person, &'static str>> {
         let person = self.person(id)?;
         if state == "SUSPENDED" && person.state != state {
@@ -219,9 +219,9 @@ pub(crate) fn id(random: &mut Rng) -> String {
     (0..26).map(|_| char::from(*random.choice(BASE32).unwrap_or(&b'A'))).collect()
 }
 
-/// A name, and the local part of an address for it; a few people write it in their own script.
+/// A name, and the local part of its e-mail address. A few local parts are in the script of the name.
 fn person(random: &mut Rng) -> (String, String) {
-    // The first language has as many people as two others.
+    // The first language gets twice the share of each other.
     let language = random.usize(0..=LANGUAGES.len()).saturating_sub(1);
     let pick = |random: &mut Rng, names: &[(&'static str, &'static str)]| random.choice(names.iter().copied());
     let found = LANGUAGES
@@ -240,7 +240,7 @@ fn person(random: &mut Rng) -> (String, String) {
     (name, mailbox)
 }
 
-/// A time in the last years, in RFC 3339.
+/// A time from 2017 to 2025, in RFC 3339.
 fn time(random: &mut Rng) -> String {
     format!(
         "{}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_seed_makes_the_same_account_again() {
+    fn a_seed_determines_the_account() {
         let (a, b, c) = (Account::generate(500, 1), Account::generate(500, 1), Account::generate(500, 2));
         let ids = |account: &Account| account.people().iter().map(|person| person.id.clone()).collect::<Vec<_>>();
         assert_eq!(ids(&a), ids(&b));
@@ -268,12 +268,12 @@ mod tests {
     }
 
     #[test]
-    fn an_account_holds_somebody_for_every_case() {
+    fn a_generated_account_covers_every_case() {
         let account = Account::generate(2500, 1);
         let count = |is: &dyn Fn(&Person) -> bool| account.people().iter().filter(|person| is(person)).count();
         let emails: std::collections::HashSet<&str> =
             account.people().iter().map(|person| person.email.as_str()).collect();
-        assert_eq!(emails.len(), 2499, "one address is shared by two");
+        assert_eq!(emails.len(), 2499, "two users share one address");
         assert_eq!(count(&|person| person.email == "helpdesk@example.com"), 2);
         assert_eq!(count(&|person| person.role == Role::Owner && person.state == "ACTIVE"), 1);
         assert_eq!(count(&|person| person.role == Role::ExternallyManagedAdministrator), 2);
@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn an_account_can_be_built_by_hand() {
+    fn users_can_be_inserted_replaced_and_removed() {
         let mut account = Account::new("A");
         for id in ["X", "Y", "Z"] {
             assert_eq!(account.insert(Person::new(id, "shared@example.com")), None);
@@ -299,7 +299,7 @@ mod tests {
             account.people().iter().map(|person| (person.id.as_str(), person.state.as_str())).collect();
         assert_eq!(people, [("X", "LOCKED"), ("Z", "ACTIVE")]);
         for person in account.people() {
-            assert_eq!(account.person(&person.id), Some(person), "it is found where it stands now");
+            assert_eq!(account.person(&person.id), Some(person), "the index by id is up to date");
         }
     }
 }

@@ -1,13 +1,12 @@
-//! A faithful, strict 1Password Users API: for tests, and to try everything without an account.
+//! A strict simulation of the 1Password Users API, for tests and for trials without an account.
 //!
-//! [`Service`] is a pure model. It answers requests as values and is handed the time, so that a test can answer millions of
-//! requests under virtual time; what it makes up (ids, tokens, secrets) follows from a seed. With the feature `server`, which
-//! is on by default, [`Simulator`] serves the model on loopback, records every request, and makes requests go wrong on demand.
+//! [`Service`] is a pure model: requests and responses are values, and the caller passes the time, so that a test can send
+//! millions of requests under virtual time. Ids, tokens and secrets follow from a seed. With the feature `server`, which is on
+//! by default, [`Simulator`] serves the model on loopback, records every request, and injects faults.
 //!
-//! It is as strict as the service's documentation allows, so that a client which passes here has no habit that the real
-//! service might not forgive. Behaviour that the documentation leaves open is simulated in one way of several: the words of
-//! a refusal for an externally managed administrator, the status for a wrong method, the account id check before the
-//! permission check.
+//! The model is as strict as the service's documentation allows, so that it refuses requests that the real service might
+//! refuse. Where the documentation leaves behaviour open, the model chooses one: the message of a refusal for an externally
+//! managed administrator, the status for a wrong method, the check of the account id before that of the permission.
 //!
 //! # Example
 //!
@@ -30,7 +29,7 @@
 //!         headers: &[("authorization", &bearer), ("user-agent", "Example/1.0")],
 //!         body: b"",
 //!     };
-//!     service.answer(&request, now)
+//!     service.handle(&request, now)
 //! };
 //! assert!(get(Duration::from_secs(1)).body.contains("wendy@example.com"));
 //! assert_eq!(get(Duration::from_secs(900)).status, 401, "the token has expired");
@@ -48,4 +47,4 @@ mod service;
 pub use account::{Account, Person, Role};
 #[cfg(feature = "server")]
 pub use server::{Config, Fault, Record, Simulator};
-pub use service::{Answer, Application, Operation, PERMISSIONS, Request, Service, TOKEN_LIFETIME};
+pub use service::{Application, Operation, PERMISSIONS, Request, Response, Service, TOKEN_LIFETIME};

@@ -1,6 +1,6 @@
-//! Names of people in several scripts, with the Latin spelling that their e-mail addresses use.
+//! Names of people in several scripts, with the Latin spelling for their e-mail addresses.
 
-/// The names of one language: given names, family names, and how they are put together.
+/// The names of one language: given names, family names, and their order.
 pub(crate) struct Names {
     pub(crate) given: &'static [(&'static str, &'static str)],
     pub(crate) family: &'static [(&'static str, &'static str)],

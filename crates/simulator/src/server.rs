@@ -1,4 +1,4 @@
-//! The server: serves the model over HTTP on loopback, records every request, and makes requests go wrong on demand.
+//! The server: serves the model over HTTP on loopback, records every request, and injects faults.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -17,21 +17,21 @@ use tokio::task::JoinHandle;
 use crate::account::Account;
 use crate::service::{Application, Operation, Request, Service, TOKEN_LIFETIME};
 
-/// How many requests are remembered: the latest.
+/// The maximum number of records that are kept, the latest ones.
 const MAX_RECORDS: usize = 10_000;
 
-/// What to simulate.
+/// The options of a [`Simulator`].
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// How many users the account has.
+    /// The number of users in the account.
     pub users: usize,
-    /// What the account is generated from: the same seed makes the same account.
+    /// The seed of the account. The same seed gives the same account.
     pub seed: u64,
-    /// How long a token lives; 900 s, as documented.
+    /// The lifetime of a token. The default is 900 s, as documented.
     pub token_lifetime: Duration,
-    /// The most users on one page, whatever is asked for: the service may give smaller pages.
+    /// The maximum number of users on a page. A request with a larger `max_page_size` gets smaller pages.
     pub page_size: usize,
-    /// The port on 127.0.0.1; 0 for any that is free.
+    /// The port on 127.0.0.1, or 0 for any free port.
     pub port: u16,
 }
 
@@ -41,7 +41,7 @@ impl Default for Config {
     }
 }
 
-/// A running service. It stops when this is dropped.
+/// A running server. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
@@ -51,45 +51,45 @@ pub struct Simulator {
     server: JoinHandle<()>,
 }
 
-/// A request that came in, and what was answered.
+/// A received request and the status of its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
     /// The method.
     pub method: String,
-    /// Path and query, as they came.
+    /// The path and query, as received.
     pub target: String,
-    /// Names in lower case, in the order in which they came.
+    /// The headers in the order received, with names in lower case.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: String,
-    /// The status of the answer; 0 if there was none.
+    /// The status of the response, or 0 if there was none.
     pub status: u16,
-    /// Why the request was refused, if it was.
+    /// The reason for a refusal.
     pub reason: Option<String>,
 }
 
-/// Something to go wrong, once.
+/// A fault of one request.
 #[derive(Debug, Clone)]
 pub enum Fault {
-    /// The request is not looked at; this is the answer.
+    /// The request is ignored, and gets this response.
     Reply {
         /// The status.
         status: u16,
-        /// Further headers.
+        /// Additional headers.
         headers: Vec<(String, String)>,
         /// The body.
         body: String,
     },
-    /// The answer comes late.
+    /// The response is delayed.
     Delay(Duration),
-    /// The request is not looked at, and the connection closed.
+    /// The request is ignored, and the connection is closed.
     Close,
-    /// The request is carried out, and the connection closed without an answer.
+    /// The request is carried out, and the connection is closed without a response.
     Lose,
 }
 
 impl Fault {
-    /// An answer with a JSON body and no further headers.
+    /// A response with a JSON body and no additional headers.
     #[must_use]
     pub fn reply(status: u16, body: &str) -> Self {
         Self::Reply { status, headers: Vec::new(), body: body.into() }
@@ -97,8 +97,8 @@ impl Fault {
 }
 
 struct Shared {
-    /// The beginning of the model's time.
-    began: Instant,
+    /// The start of the model's time.
+    start: Instant,
     service: Mutex<Service>,
     records: Mutex<VecDeque<Record>>,
     faults: Mutex<HashMap<Operation, VecDeque<Fault>>>,
@@ -112,11 +112,11 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Simulator {
-    /// Generates the account and starts to listen. Needs a tokio runtime.
+    /// Generates the account and starts the server on the current tokio runtime.
     ///
     /// # Errors
     ///
-    /// The port is taken.
+    /// Fails if the port is in use.
     pub async fn start(config: Config) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, config.port)).await?;
         let address = listener.local_addr()?;
@@ -127,7 +127,7 @@ impl Simulator {
         service.set_page_size(config.page_size);
         let application = service.application().clone();
         let shared = Arc::new(Shared {
-            began: Instant::now(),
+            start: Instant::now(),
             service: Mutex::new(service),
             records: Mutex::default(),
             faults: Mutex::default(),
@@ -137,7 +137,7 @@ impl Simulator {
         Ok(Self { address, account_id, application, shared, server })
     }
 
-    /// Where it listens: `http://127.0.0.1:<port>`.
+    /// The base URL: `http://127.0.0.1:<port>`.
     #[must_use]
     pub fn base_url(&self) -> String {
         format!("http://{}", self.address)
@@ -161,45 +161,45 @@ impl Simulator {
         &self.application.client_secret
     }
 
-    /// The address of an active user who can be suspended.
+    /// The e-mail address of an active user who can be suspended.
     #[must_use]
     pub fn example_email(&self) -> String {
         "wendy.appleseed@example.com".into()
     }
 
-    /// Another application, with these permissions.
+    /// Adds an application with these permissions.
     #[must_use]
     pub fn add_application(&self, permissions: &[Operation]) -> Application {
         lock(&self.shared.service).add_application(permissions)
     }
 
-    /// A look at the account, or a change behind the service's back.
-    pub fn account<T>(&self, look: impl FnOnce(&mut Account) -> T) -> T {
-        look(lock(&self.shared.service).account_mut())
+    /// Reads the account, or changes it without the service.
+    pub fn account<T>(&self, access: impl FnOnce(&mut Account) -> T) -> T {
+        access(lock(&self.shared.service).account_mut())
     }
 
-    /// A token of the application with all permissions, as a platform that runs OAuth itself would obtain it.
+    /// Issues a token for the application with all permissions, as for a platform that runs OAuth itself.
     #[must_use]
     pub fn issue_token(&self) -> String {
         lock(&self.shared.service).issue_token(&self.application.client_id, self.shared.now())
     }
 
-    /// Takes all tokens back, as when an application is changed.
+    /// Revokes all tokens.
     pub fn revoke_tokens(&self) {
         lock(&self.shared.service).revoke_tokens();
     }
 
-    /// Makes the next request of this kind go wrong. Faults of one kind form a queue.
+    /// Injects a fault into the next request for this operation. The faults of an operation form a queue.
     pub fn inject(&self, operation: Operation, fault: Fault) {
         lock(&self.shared.faults).entry(operation).or_default().push_back(fault);
     }
 
-    /// The requests since the last call of this, oldest first: at most the latest 10,000.
+    /// The requests since the last call, oldest first, but at most the latest 10,000.
     pub fn take_records(&self) -> Vec<Record> {
         lock(&self.shared.records).drain(..).collect()
     }
 
-    /// How many connections were accepted.
+    /// The number of accepted connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::Relaxed)
@@ -212,13 +212,13 @@ impl Drop for Simulator {
     }
 }
 
-/// Nobody leaves this state half changed, so that a panic elsewhere does no harm to it.
+/// Locks a mutex, even after a panic: no critical section leaves its state inconsistent.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 async fn serve(listener: TcpListener, shared: Arc<Shared>) {
-    // Dropped together with this task, and with them all connections.
+    // Dropping this task drops all connections.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
@@ -227,7 +227,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
                     shared.connections.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(connection(stream, shared.clone()));
                 }
-                // Too many open files, for one, may pass.
+                // The error may be transient, such as too many open files.
                 Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
             },
             Some(_) = connections.join_next() => {}
@@ -236,32 +236,32 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn connection(stream: TcpStream, shared: Arc<Shared>) {
-    // An answer in one small packet must not wait for an acknowledgement.
+    // A small response must not wait for an acknowledgement.
     let _ = stream.set_nodelay(true);
     let service = hyper::service::service_fn(move |request| {
         let shared = shared.clone();
         async move { shared.handle(request).await }
     });
-    // A client that breaks off has its own reasons.
+    // The client may close the connection.
     let _ = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .serve_connection(TokioIo::new(stream), service)
         .await;
 }
 
-/// What ends a connection without an answer.
+/// The error that closes a connection without a response.
 fn closed() -> io::Error {
     io::Error::other("closed by a fault")
 }
 
 impl Shared {
     fn now(&self) -> Duration {
-        self.began.elapsed()
+        self.start.elapsed()
     }
 
     async fn handle(&self, request: http::Request<Incoming>) -> io::Result<http::Response<Full<Bytes>>> {
         let (parts, body) = request.into_parts();
-        // What is longer is cut, and refused for being a body, or no form.
+        // A longer body is replaced, and refused by the service.
         let body = match Limited::new(body, 64 * 1024).collect().await {
             Ok(body) => body.to_bytes(),
             Err(_) => Bytes::from_static(b"(longer than 64 KiB)"),
@@ -282,12 +282,12 @@ impl Shared {
         let fault = Operation::of_path(path).and_then(|operation| lock(&self.faults).get_mut(&operation)?.pop_front());
         match &fault {
             Some(Fault::Close) => {
-                self.remember(record);
+                self.add_record(record);
                 return Err(closed());
             }
             Some(Fault::Reply { status, headers, body }) => {
                 record.status = *status;
-                self.remember(record);
+                self.add_record(record);
                 let mut response = http::Response::builder().status(*status);
                 for (name, value) in headers {
                     response = response.header(name, value);
@@ -300,30 +300,30 @@ impl Shared {
         let headers: Vec<(&str, &str)> = parts
             .headers
             .iter()
-            // A value that is not text is as good as empty.
+            // A value that is not text counts as empty.
             .map(|(name, value)| (name.as_str(), value.to_str().unwrap_or_default()))
             .collect();
         let (method, query) = (parts.method.as_str(), parts.uri.query());
-        let answer = {
+        let response = {
             let mut service = lock(&self.service);
-            service.answer(&Request { method, path, query, headers: &headers, body: &body }, self.now())
+            service.handle(&Request { method, path, query, headers: &headers, body: &body }, self.now())
         };
         if matches!(fault, Some(Fault::Lose)) {
-            self.remember(record);
+            self.add_record(record);
             return Err(closed());
         }
-        record.status = answer.status;
-        record.reason = answer.reason;
+        record.status = response.status;
+        record.reason = response.reason;
         tracing::info!(status = record.status, reason = record.reason, "{} {}", record.method, record.target);
-        self.remember(record);
-        let mut response = http::Response::builder().status(answer.status).header("content-type", "application/json");
-        if answer.status == 401 {
-            response = response.header("www-authenticate", "Basic, Bearer");
+        self.add_record(record);
+        let mut builder = http::Response::builder().status(response.status).header("content-type", "application/json");
+        if response.status == 401 {
+            builder = builder.header("www-authenticate", "Basic, Bearer");
         }
-        response.body(answer.body.into()).map_err(|_| closed())
+        builder.body(response.body.into()).map_err(|_| closed())
     }
 
-    fn remember(&self, record: Record) {
+    fn add_record(&self, record: Record) {
         let mut records = lock(&self.records);
         if records.len() == MAX_RECORDS {
             records.pop_front();

@@ -1,4 +1,4 @@
-//! The rules of the simulated service: its answers and refusals. Refusals say why.
+//! The rules of the simulated service. A refusal gives its reason.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -11,31 +11,31 @@ use serde::Serialize;
 
 use crate::account::{Account, Person, id};
 
-/// How long a token lives, as documented: 900 s.
+/// The documented lifetime of a token: 900 s.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(900);
 
-/// The most users on one page.
+/// The maximum number of users on a page.
 const MAX_PAGE_SIZE: usize = 1000;
 
-/// What a request asks for.
+/// The operation of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Operation {
-    /// A token.
+    /// Issue a token.
     Token,
-    /// A token to be taken back.
+    /// Revoke a token.
     Revoke,
-    /// A page of users.
+    /// List a page of users.
     List,
-    /// One user.
+    /// Get one user.
     Get,
-    /// A user to be suspended.
+    /// Suspend a user.
     Suspend,
-    /// A user to be reactivated.
+    /// Reactivate a user.
     Reactivate,
 }
 
 impl Operation {
-    /// The operation that a path (without the query) asks for, if the service knows it.
+    /// The operation of a path without its query. `None` if the service does not know the path.
     #[must_use]
     pub fn of_path(path: &str) -> Option<Self> {
         Route::parse(path).map(|route| route.operation())
@@ -52,20 +52,20 @@ pub struct Application {
     pub client_id: String,
     /// Its secret.
     pub client_secret: String,
-    /// What its tokens may be used for.
+    /// The operations that its tokens allow.
     pub permissions: Vec<Operation>,
 }
 
-/// A request as it came in.
+/// A request to the service.
 #[derive(Debug, Clone, Copy)]
 pub struct Request<'a> {
     /// The method, such as `GET`.
     pub method: &'a str,
     /// The path, percent-encoded.
     pub path: &'a str,
-    /// The query after the question mark, percent-encoded; `None` if there is no question mark.
+    /// The query, percent-encoded. `None` if the target has no question mark.
     pub query: Option<&'a str>,
-    /// Names compare without regard to case; of several headers with one name, the first counts.
+    /// The headers. Names are case-insensitive, and the first of several with one name counts.
     pub headers: &'a [(&'a str, &'a str)],
     /// The body.
     pub body: &'a [u8],
@@ -77,27 +77,27 @@ impl<'a> Request<'a> {
     }
 }
 
-/// An answer.
+/// A response of the service.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Answer {
+pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The body, in JSON.
+    /// The JSON body.
     pub body: String,
-    /// Why the request was refused, if it was.
+    /// The reason for a refusal.
     pub reason: Option<String>,
 }
 
-/// A token that was given out.
+/// An issued token.
 #[derive(Debug)]
 struct Token {
     client_id: String,
     expires: Duration,
 }
 
-/// The service: an account, its OAuth applications, and the tokens that they obtained.
+/// The service: an account, its OAuth applications, and their tokens.
 ///
-/// It has no clock. Every call is handed the time since some fixed moment, which must not run backwards.
+/// It has no clock. The caller passes the time since a fixed point, which must not run backwards.
 #[derive(Debug)]
 pub struct Service {
     account: Account,
@@ -107,11 +107,11 @@ pub struct Service {
     page_size: usize,
     tokens: HashMap<String, Token>,
     random: Rng,
-    /// What page tokens are signed with.
+    /// The key that signs page tokens.
     page_token_key: u64,
 }
 
-/// What a path names.
+/// The route of a path.
 enum Route<'a> {
     Token,
     Revoke,
@@ -155,14 +155,14 @@ impl<'a> Route<'a> {
     }
 }
 
-/// A refusal: status, body and words.
+/// A refusal: status, body and reason.
 struct Refusal {
     status: u16,
     body: String,
     reason: String,
 }
 
-/// In the form of the gateway: `google.rpc.Status`.
+/// A refusal in the form of the gateway: `google.rpc.Status`.
 fn gateway(status: u16, code: u8, message: impl Into<String>) -> Refusal {
     #[derive(Serialize)]
     struct Status<'a> {
@@ -174,7 +174,7 @@ fn gateway(status: u16, code: u8, message: impl Into<String>) -> Refusal {
     Refusal { status, body: json(&Status { code, message: &message, details: [] }), reason: message }
 }
 
-/// In the form of OAuth 2.0 (RFC 6749, section 5.2).
+/// A refusal in the form of OAuth 2.0 (RFC 6749, section 5.2).
 fn oauth(status: u16, error: &str, description: &str) -> Refusal {
     #[derive(Serialize)]
     struct Failure<'a> {
@@ -184,13 +184,13 @@ fn oauth(status: u16, error: &str, description: &str) -> Refusal {
     Refusal { status, body: json(&Failure { error, error_description: description }), reason: description.into() }
 }
 
-/// JSON of a value that has nothing in it which JSON could not say.
+/// The JSON of a value, which must be serialisable.
 fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
 
 impl Service {
-    /// A service for this account, with one application. The same seed makes the same ids, secrets and tokens.
+    /// Creates a service for this account, with one application. The same seed gives the same ids, secrets and tokens.
     #[must_use]
     pub fn new(account: Account, seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
@@ -206,12 +206,12 @@ impl Service {
         }
     }
 
-    /// Sets how long the tokens live that are given out from now on; [`TOKEN_LIFETIME`] unless it is set.
+    /// Sets the lifetime of the tokens issued from now on. The default is [`TOKEN_LIFETIME`].
     pub fn set_token_lifetime(&mut self, lifetime: Duration) {
         self.token_lifetime = lifetime;
     }
 
-    /// Sets the most users on one page, at least 1, whatever a request asks for: the service may give smaller pages.
+    /// Sets the maximum number of users on a page, at least 1. A request with a larger `max_page_size` gets smaller pages.
     pub fn set_page_size(&mut self, users: usize) {
         self.page_size = users.max(1);
     }
@@ -222,18 +222,18 @@ impl Service {
         &self.account
     }
 
-    /// The account, to be changed behind the service's back.
+    /// The account, for changes that bypass the service.
     pub fn account_mut(&mut self) -> &mut Account {
         &mut self.account
     }
 
-    /// The application with all four permissions that every service has.
+    /// The application that every service has, with all four permissions.
     #[must_use]
     pub fn application(&self) -> &Application {
         &self.application
     }
 
-    /// Adds an application with these permissions, and with a made-up id and secret.
+    /// Adds an application with these permissions and a random id and secret.
     pub fn add_application(&mut self, permissions: &[Operation]) -> Application {
         let application = application(&mut self.random, permissions);
         self.others.push(application.clone());
@@ -249,7 +249,7 @@ impl Service {
         std::iter::once(&self.application).chain(&self.others)
     }
 
-    /// Gives out a token of this client, as a platform that runs OAuth itself would obtain it.
+    /// Issues a token for this client, as for a platform that runs OAuth itself.
     pub fn issue_token(&mut self, client_id: &str, now: Duration) -> String {
         let token = format!("sim_{}{}", id(&mut self.random), id(&mut self.random));
         self.tokens.retain(|_, token| token.expires > now);
@@ -258,16 +258,16 @@ impl Service {
         token
     }
 
-    /// Takes all tokens back, as when an application is changed.
+    /// Revokes all tokens.
     pub fn revoke_tokens(&mut self) {
         self.tokens.clear();
     }
 
-    /// Answers a request that arrives at this time.
-    pub fn answer(&mut self, request: &Request<'_>, now: Duration) -> Answer {
+    /// Handles a request that arrives at this time.
+    pub fn handle(&mut self, request: &Request<'_>, now: Duration) -> Response {
         match self.carry_out(request, now) {
-            Ok(body) => Answer { status: 200, body, reason: None },
-            Err(Refusal { status, body, reason }) => Answer { status, body, reason: Some(reason) },
+            Ok(body) => Response { status: 200, body, reason: None },
+            Err(Refusal { status, body, reason }) => Response { status, body, reason: Some(reason) },
         }
     }
 
@@ -302,7 +302,7 @@ impl Service {
 
     fn token(&mut self, request: &Request<'_>, now: Duration) -> Result<String, Refusal> {
         #[derive(Serialize)]
-        struct Grant<'a> {
+        struct TokenResponse<'a> {
             access_token: &'a str,
             token_type: &'static str,
             expires_in: u64,
@@ -328,7 +328,7 @@ impl Service {
         let client_id = self.client(request)?;
         let token = self.issue_token(&client_id, now);
         let expires_in = self.token_lifetime.as_secs();
-        Ok(json(&Grant { access_token: &token, token_type: "Bearer", expires_in }))
+        Ok(json(&TokenResponse { access_token: &token, token_type: "Bearer", expires_in }))
     }
 
     fn revoke(&mut self, request: &Request<'_>) -> Result<String, Refusal> {
@@ -336,7 +336,7 @@ impl Service {
         self.client(request)?;
         match form.as_slice() {
             [("token", token)] => {
-                // Also a token that is not known is answered with success.
+                // Revoking an unknown token succeeds, too (RFC 7009, section 2.2).
                 self.tokens.remove(*token);
                 Ok("{}".into())
             }
@@ -344,7 +344,7 @@ impl Service {
         }
     }
 
-    /// The client id of an application that proves itself by HTTP Basic.
+    /// The client id of the application that the request authenticates as, by HTTP Basic.
     fn client(&self, request: &Request<'_>) -> Result<String, Refusal> {
         let pair = request
             .header("authorization")
@@ -361,7 +361,7 @@ impl Service {
         }
     }
 
-    /// Checks token, permission and account.
+    /// Checks the token, the account and the permission.
     fn authorize(
         &self,
         request: &Request<'_>,
@@ -389,7 +389,7 @@ impl Service {
         #[derive(Serialize)]
         struct Page<'a> {
             results: Vec<&'a Person>,
-            // On the last page the key is absent.
+            // Absent on the last page.
             #[serde(skip_serializing_if = "Option::is_none")]
             next_page_token: Option<String>,
         }
@@ -435,14 +435,14 @@ impl Service {
         Ok(json(&Page { results, next_page_token }))
     }
 
-    /// A page token: the place to go on at, signed together with the filter.
+    /// A page token: the index to continue at, signed together with the filter.
     fn page_token(&self, place: usize, filter: &str) -> String {
         let mut hasher = DefaultHasher::new();
         (self.page_token_key, place, filter).hash(&mut hasher);
         URL_SAFE_NO_PAD.encode(format!("{place}.{:016x}", hasher.finish()))
     }
 
-    /// The place of a page token; `None` if it was altered, or given for another filter.
+    /// The index in a page token. `None` if it was altered or belongs to another filter.
     fn read_page_token(&self, token: &str, filter: &str) -> Option<usize> {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
         let place = text.split_once('.')?.0.parse().ok()?;
@@ -472,7 +472,7 @@ fn application(random: &mut Rng, permissions: &[Operation]) -> Application {
     }
 }
 
-/// `<CompanyOrProductName>/<version>`, and whatever follows.
+/// Checks that the user agent begins with `<CompanyOrProductName>/<version>`.
 fn check_user_agent(request: &Request<'_>) -> Result<(), Refusal> {
     let product = request
         .header("user-agent")
@@ -484,7 +484,7 @@ fn check_user_agent(request: &Request<'_>) -> Result<(), Refusal> {
     }
 }
 
-/// A token of RFC 9110, section 5.6.2.
+/// Returns true if a text is a token (RFC 9110, section 5.6.2).
 fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
 }
@@ -505,7 +505,7 @@ fn form<'a>(request: &Request<'a>) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
     Ok(body.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect())
 }
 
-/// A parameter of a query, with its value decoded.
+/// A query parameter with its value decoded.
 fn pair(pair: &str) -> Result<(&str, String), Refusal> {
     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
     let value = percent_encoding::percent_decode_str(value).decode_utf8();
@@ -527,19 +527,19 @@ mod tests {
         (service, application)
     }
 
-    fn get(service: &mut Service, token: &str, now: Duration) -> Answer {
+    fn get(service: &mut Service, token: &str, now: Duration) -> Response {
         let headers = [("Authorization", &*format!("Bearer {token}")), ("user-agent", "Tests/1")];
         let path = "/v1/accounts/A/users/X";
-        service.answer(&Request { method: "GET", path, query: None, headers: &headers, body: b"" }, now)
+        service.handle(&Request { method: "GET", path, query: None, headers: &headers, body: b"" }, now)
     }
 
     #[test]
-    fn a_token_expires_by_the_time_that_is_passed_in() {
+    fn a_token_expires_by_the_time_passed_in() {
         let (mut service, application) = service();
         let pair = STANDARD.encode(format!("{}:{}", application.client_id, application.client_secret));
         let basic = format!("Basic {pair}");
         let headers = [("authorization", basic.as_str()), ("user-agent", "Tests/1"), ("content-type", FORM)];
-        let grant = Request {
+        let token_request = Request {
             method: "POST",
             path: "/v1/oauth/token",
             query: None,
@@ -547,18 +547,18 @@ mod tests {
             body: b"grant_type=client_credentials",
         };
         service.set_token_lifetime(Duration::from_secs(60));
-        let began = Duration::from_secs(1_000_000);
-        let answer = service.answer(&grant, began);
-        let token = answer.body.split('"').nth(3).map(ToOwned::to_owned).unwrap_or_default();
+        let start = Duration::from_secs(1_000_000);
+        let response = service.handle(&token_request, start);
+        let token = response.body.split('"').nth(3).map(ToOwned::to_owned).unwrap_or_default();
         let expected = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":60}}"#);
-        assert_eq!((answer.status, answer.body), (200, expected));
+        assert_eq!((response.status, response.body), (200, expected));
 
         let millisecond = Duration::from_millis(1);
-        let expires = began + Duration::from_secs(60);
-        for (now, status) in [(began, 200), (expires - millisecond, 200), (expires, 401), (expires * 2, 401)] {
+        let expires = start + Duration::from_secs(60);
+        for (now, status) in [(start, 200), (expires - millisecond, 200), (expires, 401), (expires * 2, 401)] {
             assert_eq!(get(&mut service, &token, now).status, status, "{now:?}");
         }
-        // A later token lives from the time when it was given.
+        // The lifetime of a later token starts when it is issued.
         let other = service.issue_token(&application.client_id, expires);
         assert_eq!(get(&mut service, &other, expires + Duration::from_secs(59)).status, 200);
         service.revoke_tokens();
@@ -566,7 +566,7 @@ mod tests {
     }
 
     #[test]
-    fn a_seed_makes_the_same_service_again() {
+    fn a_seed_determines_the_service() {
         let conversation = || {
             let (mut service, application) = service();
             let token = service.issue_token(&application.client_id, Duration::ZERO);

@@ -1,6 +1,6 @@
-//! The simulated service is strict: a client with a habit that the real service might not forgive does not get through.
+//! The strictness of the simulated service: it refuses every request that the real service might refuse.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use onepassword_users_simulator::{Config, Simulator};
 use reqwest::{Client, Method};
@@ -14,7 +14,7 @@ struct Caller {
 
 impl Caller {
     async fn new() -> Self {
-        // The host's HTTP client installs its provider when it is first used; this one comes without a host.
+        // The host installs its TLS provider on first use. There is no host here.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let simulator = Simulator::start(Config { users: 30, ..Config::default() }).await.unwrap();
         let token = simulator.issue_token();
@@ -22,7 +22,7 @@ impl Caller {
         Self { simulator, client, token }
     }
 
-    /// Sends a request and returns status, body and the recorded reason.
+    /// Sends a request, and returns the status, the body and the recorded reason.
     async fn send(
         &self,
         method: Method,
@@ -66,7 +66,7 @@ impl Caller {
 }
 
 #[tokio::test]
-async fn resource_calls_are_refused_for_what_is_not_documented() {
+async fn undocumented_requests_are_refused() {
     let caller = Caller::new().await;
     let id = caller.simulator.account(|account| account.people()[0].id.clone());
     let none = String::new;
@@ -97,16 +97,16 @@ async fn resource_calls_are_refused_for_what_is_not_documented() {
         (&post, format!("/v1/accounts/ACCOUNT/users/{id}:suspend"), "{}".into(), 400, 3, "body"),
         (&post, format!("/v1/accounts/ACCOUNT/users/{id}:suspend"), "x".repeat(100_000), 400, 3, "body"),
     ] {
-        let (got, body, why) = caller.call(method.clone(), &target, body).await;
+        let (got, body, recorded) = caller.call(method.clone(), &target, body).await;
         assert_eq!((got, &body["code"]), (status, &Value::from(code)), "{target}: {body}");
-        assert!(why.as_deref().unwrap().contains(reason), "{target}: {why:?}");
+        assert!(recorded.as_deref().unwrap().contains(reason), "{target}: {recorded:?}");
     }
     let state = caller.simulator.account(|account| account.person(&id).unwrap().state.clone());
     assert_eq!(state, "ACTIVE");
 }
 
 #[tokio::test]
-async fn who_does_not_name_or_prove_itself_is_refused() {
+async fn bad_user_agents_and_credentials_are_refused() {
     let caller = Caller::new().await;
     let target = format!("/v1/accounts/{}/users", caller.simulator.account_id());
     let bearer = format!("Bearer {}", caller.token);
@@ -123,7 +123,7 @@ async fn who_does_not_name_or_prove_itself_is_refused() {
 }
 
 #[tokio::test]
-async fn pages_are_25_by_default_and_their_tokens_cannot_be_altered() {
+async fn pages_have_25_users_by_default_and_signed_tokens() {
     let caller = Caller::new().await;
     let list = "/v1/accounts/ACCOUNT/users".to_owned();
     let (_, first, _) = caller.call(Method::GET, &list, String::new()).await;
@@ -146,11 +146,11 @@ async fn pages_are_25_by_default_and_their_tokens_cannot_be_altered() {
 }
 
 #[tokio::test]
-async fn tokens_are_given_for_http_basic_alone_and_can_be_revoked() {
+async fn tokens_are_issued_for_http_basic_only_and_can_be_revoked() {
     let caller = Caller::new().await;
-    let grant = "grant_type=client_credentials";
+    let form = "grant_type=client_credentials";
     for path in ["/v1/oauth/token", "/v1beta1/users/oauth2/token"] {
-        for body in [grant, "grant_type=client_credentials&scope=openid"] {
+        for body in [form, "grant_type=client_credentials&scope=openid"] {
             let (status, body, _) = caller.form(path, caller.credentials(), body).await;
             assert_eq!(
                 (status, &body["expires_in"], &body["token_type"]),
@@ -158,8 +158,8 @@ async fn tokens_are_given_for_http_basic_alone_and_can_be_revoked() {
             );
         }
         for (credentials, body, status, error) in [
-            (None, grant, 401, "invalid_client"),
-            (Some((caller.simulator.client_id(), "wrong")), grant, 401, "invalid_client"),
+            (None, form, 401, "invalid_client"),
+            (Some((caller.simulator.client_id(), "wrong")), form, 401, "invalid_client"),
             (caller.credentials(), "", 400, "invalid_request"),
             (caller.credentials(), "grant_type=password", 400, "unsupported_grant_type"),
             (caller.credentials(), "grant_type=client_credentials&scope=admin", 400, "invalid_scope"),
@@ -167,11 +167,11 @@ async fn tokens_are_given_for_http_basic_alone_and_can_be_revoked() {
             (caller.credentials(), "grant_type=client_credentials&client_secret=x", 400, "invalid_request"),
             (caller.credentials(), "grant_type=client_credentials&x=y", 400, "invalid_request"),
         ] {
-            let (got, answer, _) = caller.form(path, credentials, body).await;
-            assert_eq!((got, &answer["error"]), (status, &Value::from(error)), "{body}");
+            let (got, response, _) = caller.form(path, credentials, body).await;
+            assert_eq!((got, &response["error"]), (status, &Value::from(error)), "{body}");
         }
-        let query = format!("{path}?{grant}");
-        assert_eq!(caller.form(&query, caller.credentials(), grant).await.0, 400);
+        let query = format!("{path}?{form}");
+        assert_eq!(caller.form(&query, caller.credentials(), form).await.0, 400);
     }
     let list = "/v1/accounts/ACCOUNT/users";
     assert_eq!(caller.call(Method::GET, list, String::new()).await.0, 200);

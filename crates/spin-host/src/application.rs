@@ -1,4 +1,5 @@
-//! An application, ready to be served: its component, composed with its dependencies and compiled, and what it may have.
+//! An application that is ready to be served: its component, composed with its dependencies and compiled, and its
+//! configuration.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -16,28 +17,28 @@ use crate::outbound::Outbound;
 use crate::state::{Counts, State};
 use crate::variables::{self, Failure, Variables};
 
-/// What a dependency must inherit to be of use: without it, Spin denies it the network and the variables.
-const INHERITED: [&str; 2] = ["allowed_outbound_hosts", "variables"];
+/// The configuration that a dependency must inherit. Without it, Spin denies the network and the variables.
+const MUST_INHERIT: [&str; 2] = ["allowed_outbound_hosts", "variables"];
 
-/// How to serve an application.
+/// Options for serving an application.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The most memory that one instance may use, in bytes.
-    pub memory: usize,
-    /// Where the component's standard output and standard error go.
+    /// The memory limit of an instance, in bytes.
+    pub max_memory: usize,
+    /// The log for the component's standard output and standard error.
     pub log: Log,
-    /// Variables that cannot be had, by the names that the component has for them.
-    pub failing: BTreeMap<String, Failure>,
+    /// Variables of the component whose look-up fails.
+    pub failures: BTreeMap<String, Failure>,
 }
 
 impl Default for Options {
-    /// 512 MiB, and standard error.
+    /// 512 MiB, a log to standard error, no failures.
     fn default() -> Self {
-        Self { memory: 512 * 1024 * 1024, log: Log::new(|line| eprintln!("{line}")), failing: BTreeMap::new() }
+        Self { max_memory: 512 * 1024 * 1024, log: Log::new(|line| eprintln!("{line}")), failures: BTreeMap::new() }
     }
 }
 
-/// An application that can be served.
+/// A loaded application.
 pub struct Application {
     pub(crate) component: ServicePre<State>,
     pub(crate) manifest: Manifest,
@@ -48,18 +49,18 @@ pub struct Application {
 }
 
 impl Application {
-    /// Loads the built component, with these values for the variables of the application.
+    /// Loads the built component, with these values for the application's variables.
     ///
     /// # Errors
     ///
-    /// A variable that is missing or that the manifest does not have, an allowed host that is none, or a component that is
-    /// not there, does not fit its dependency, or wants what Spin would not give it.
+    /// Fails if a required variable is missing or a variable is unknown, if an allowed host is not an origin, or if the
+    /// component cannot be read, does not fit its dependency, or imports an interface that Spin does not provide.
     pub fn load(manifest: &Manifest, variables: &BTreeMap<String, String>, options: Options) -> Result<Self, Error> {
-        let variables = Variables::new(manifest, variables, options.failing.clone())?;
+        let variables = Variables::new(manifest, variables, options.failures.clone())?;
         let client = Client::new(Network::default()).map_err(|error| Error::new(error.to_string()))?;
         let outbound = Outbound::new(manifest, &variables, client)?;
         let component = compile(&compose(manifest)?)
-            .map_err(|error| Error::new(format!("the component cannot be loaded: {error:#}")))?;
+            .map_err(|error| Error::new(format!("cannot load the component: {error:#}")))?;
         let manifest = manifest.clone();
         Ok(Self { component, manifest, options, outbound, variables, counts: Arc::default() })
     }
@@ -71,7 +72,7 @@ impl std::fmt::Debug for Application {
     }
 }
 
-/// The component of the manifest with its dependencies, as Spin composes them at its start.
+/// Composes the component of the manifest with its dependencies, as Spin does on start.
 fn compose(manifest: &Manifest) -> Result<Vec<u8>, Error> {
     let read = |path| {
         let path = manifest.resolve(path);
@@ -82,22 +83,21 @@ fn compose(manifest: &Manifest) -> Result<Vec<u8>, Error> {
     for (name, dependency) in &component.dependencies {
         let problem = |problem: String| Error::new(format!("the dependency {name} {problem}"));
         if let Some(missing) =
-            INHERITED.iter().find(|what| !dependency.inherit_configuration.iter().any(|i| i == *what))
+            MUST_INHERIT.iter().find(|name| !dependency.inherit_configuration.iter().any(|i| i == *name))
         {
-            return Err(problem(format!("does not inherit {missing}, so that Spin would deny it")));
+            return Err(problem(format!("does not inherit {missing}; Spin would deny it")));
         }
-        let wanted = interfaces(&composed).map_err(|why| problem(format!("cannot be composed: {why}")))?.imports;
-        if !wanted.iter().any(|import| is_part_of(import, name)) {
-            return Err(problem("is no import of the component".into()));
+        let imports = interfaces(&composed).map_err(|error| problem(format!("cannot be composed: {error}")))?.imports;
+        if !imports.iter().any(|import| is_part_of(import, name)) {
+            return Err(problem("is not imported by the component".into()));
         }
         let plugged = plug(&composed, &[&read(&dependency.path)?]);
-        composed = plugged.map_err(|why| problem(format!("cannot be composed: {why}")))?;
+        composed = plugged.map_err(|error| problem(format!("cannot be composed: {error}")))?;
     }
     Ok(composed)
 }
 
-/// Whether an interface (`onepassword:users/actions@0.1.0`) is in the package that a dependency names
-/// (`onepassword:users@0.1.0`).
+/// Returns true if an interface (`onepassword:users/actions@0.1.0`) belongs to a package (`onepassword:users@0.1.0`).
 fn is_part_of(interface: &str, package: &str) -> bool {
     let of_interface = interface.split_once('/').map(|(name, rest)| (name, rest.split_once('@').map(|(_, v)| v)));
     let of_package = package.split_once('@').map_or((package, None), |(name, version)| (name, Some(version)));
@@ -109,7 +109,7 @@ fn compile(component: &[u8]) -> wasmtime::Result<ServicePre<State>> {
     config.wasm_component_model_async(true).cache(Cache::new(CacheConfig::new()).ok());
     let engine = Engine::new(&config)?;
     let mut linker = Linker::new(&engine);
-    // Spin links all of WASI; the files, sockets and environment of these instances are empty.
+    // Spin links all of WASI. These instances have no files, sockets or environment variables.
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi::p3::add_to_linker(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;

@@ -1,4 +1,4 @@
-//! Instances: what each has, how many requests it serves, and when it ends. The numbers are Spin's defaults.
+//! The instances of an application: their start, their load and their end. The numbers are Spin's defaults.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -13,12 +13,12 @@ use wasmtime_wasi_http::{WasiHttpView, handler};
 use crate::application::Application;
 use crate::state::State;
 
-/// How many requests an instance serves at once.
-const CONCURRENT: usize = 16;
-/// How many requests an instance serves in all.
-const REUSE: usize = 128;
-/// How long an instance is kept that has nothing to do.
-const IDLE: Duration = Duration::from_secs(1);
+/// The maximum number of requests that an instance serves at once.
+const MAX_CONCURRENT: usize = 16;
+/// The maximum number of requests that an instance serves in all.
+const MAX_REQUESTS: usize = 128;
+/// The time after which an idle instance ends.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Starts the instances of an application.
 pub(crate) struct Instances(pub(crate) Application);
@@ -30,7 +30,7 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> wasmtime::Result<handler::Instance<State, Expiration, Worker>> {
         let Application { component, options, outbound, variables, counts, .. } = &self.0;
-        let state = State::new(outbound.clone(), variables.clone(), &options.log, options.memory, counts.clone());
+        let state = State::new(outbound.clone(), variables.clone(), &options.log, options.max_memory, counts.clone());
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.limit);
         counts.instances.fetch_add(1, Ordering::Relaxed);
@@ -39,7 +39,7 @@ impl HandlerState for Instances {
     }
 }
 
-/// Ends an instance that has nothing to do any more.
+/// Ends an idle instance. Holds the start of its idle time, and the timer.
 pub(crate) struct Expiration(Option<(Instant, Pin<Box<tokio::time::Sleep>>)>);
 
 impl WorkerExpiration for Expiration {
@@ -49,7 +49,7 @@ impl WorkerExpiration for Expiration {
         }
         let timer = match self.0.take() {
             Some((since, timer)) if since == start => timer,
-            _ => Box::pin(tokio::time::sleep_until((start + IDLE).into())),
+            _ => Box::pin(tokio::time::sleep_until((start + IDLE_TIMEOUT).into())),
         };
         let (_, timer) = self.0.insert((start, timer));
         timer.as_mut().poll(context)
@@ -63,9 +63,9 @@ impl WorkerState for Worker {
     type RequestData = ();
 
     fn should_accept_request(&self, concurrent: usize, total: usize) -> ShouldAccept {
-        if total >= REUSE {
+        if total >= MAX_REQUESTS {
             ShouldAccept::Never
-        } else if concurrent >= CONCURRENT {
+        } else if concurrent >= MAX_CONCURRENT {
             ShouldAccept::No
         } else {
             ShouldAccept::Yes
@@ -78,7 +78,7 @@ impl WorkerState for Worker {
         (): (),
         _: GuestTaskId,
     ) -> Pin<Box<dyn Future<Output = ()> + 'static + Send + Sync>> {
-        // Spin sets requests no time limit unless it is told to.
+        // Spin sets no time limit by default.
         Box::pin(std::future::pending())
     }
 

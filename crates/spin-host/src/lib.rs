@@ -1,8 +1,8 @@
-//! Serves the Spin applications of this project in wasmtime: for tests and trials where there is no Spin.
+//! Serves the Spin applications of this project in wasmtime, for tests and trials without Spin. Not for production.
 //!
-//! It reads the same `spin.toml`, builds with the command that stands there, and does with it what Spin does, as far as these
-//! applications need it: variables and their templates, allowed hosts, routes, dependencies, and instances that serve many
-//! requests. What it does not know it refuses. It is no way to run them in earnest: that is Spin's.
+//! It reads the same `spin.toml`, runs its build command, and implements as much of Spin as these applications need: variables
+//! and their templates, allowed hosts, routes, dependencies, and instances that serve many requests. It refuses everything
+//! else.
 //!
 //! ```no_run
 //! use onepassword_users_spin_host::{Application, Manifest, Options, Server};
@@ -36,7 +36,7 @@ pub use manifest::Manifest;
 pub use server::Server;
 pub use variables::Failure;
 
-/// Why an application cannot be served.
+/// The reason why an application cannot be served.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error(String);
 

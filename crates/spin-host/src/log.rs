@@ -1,4 +1,4 @@
-//! What a component writes to its standard output: handed on line by line.
+//! The log of a component: its standard output and standard error, line by line.
 
 use std::io;
 use std::pin::Pin;
@@ -8,26 +8,26 @@ use std::task::{Context, Poll};
 use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 
-/// The longest line, in bytes; a longer one is handed on in parts.
+/// The maximum length of a line, in bytes. A longer line is split.
 const MAX_LINE: usize = 64 * 1024;
 
-/// Where lines go. Clones lead to the same place.
+/// A sink for log lines. Clones share it.
 #[derive(Clone)]
 pub struct Log(Arc<dyn Fn(&str) + Send + Sync>);
 
 impl Log {
-    /// A log whose lines are handed to `take`.
-    pub fn new(take: impl Fn(&str) + Send + Sync + 'static) -> Self {
-        Self(Arc::new(take))
+    /// Creates a log that calls `sink` with every line.
+    pub fn new(sink: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(sink))
     }
 
-    /// A log of which every line is kept, and the lines.
+    /// Creates a log that collects its lines, and returns it with the lines.
     #[must_use]
-    pub fn kept() -> (Self, Arc<Mutex<Vec<String>>>) {
+    pub fn collecting() -> (Self, Arc<Mutex<Vec<String>>>) {
         let lines = Arc::new(Mutex::new(Vec::new()));
-        let kept = lines.clone();
-        let take = move |line: &str| kept.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
-        (Self::new(take), lines)
+        let collected = lines.clone();
+        let sink = move |line: &str| collected.lock().unwrap_or_else(PoisonError::into_inner).push(line.to_owned());
+        (Self::new(sink), lines)
     }
 }
 
@@ -45,30 +45,30 @@ impl IsTerminal for Log {
 
 impl StdoutStream for Log {
     fn async_stream(&self) -> Box<dyn AsyncWrite + Send + Sync> {
-        Box::new(Lines { log: self.clone(), begun: Vec::new() })
+        Box::new(Lines { log: self.clone(), buffer: Vec::new() })
     }
 }
 
 struct Lines {
     log: Log,
-    begun: Vec<u8>,
+    buffer: Vec<u8>,
 }
 
 impl Lines {
-    fn hand_on(&mut self) {
-        (self.log.0)(&String::from_utf8_lossy(&self.begun));
-        self.begun.clear();
+    fn emit(&mut self) {
+        (self.log.0)(&String::from_utf8_lossy(&self.buffer));
+        self.buffer.clear();
     }
 }
 
 impl AsyncWrite for Lines {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         for byte in bytes {
-            if *byte == b'\n' || self.begun.len() == MAX_LINE {
-                self.hand_on();
+            if *byte == b'\n' || self.buffer.len() == MAX_LINE {
+                self.emit();
             }
             if *byte != b'\n' {
-                self.begun.push(*byte);
+                self.buffer.push(*byte);
             }
         }
         Poll::Ready(Ok(bytes.len()))
@@ -85,8 +85,8 @@ impl AsyncWrite for Lines {
 
 impl Drop for Lines {
     fn drop(&mut self) {
-        if !self.begun.is_empty() {
-            self.hand_on();
+        if !self.buffer.is_empty() {
+            self.emit();
         }
     }
 }

@@ -1,5 +1,4 @@
-//! `spin.toml`: what is read of it, and the build command that stands there. A key that is not known here is an error, so
-//! that nothing is taken for honoured that is not.
+//! The manifest `spin.toml`, and its build command. An unknown key is an error, since it would have no effect.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,18 +12,18 @@ use crate::Error;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// The version of the format: 2.
+    /// The version of the format. Must be 2.
     spin_manifest_version: u32,
     #[serde(rename = "application")]
     _application: About,
-    /// The variables that whoever starts the application may set.
+    /// The application's variables, by name.
     #[serde(default)]
     pub(crate) variables: BTreeMap<String, Variable>,
     pub(crate) trigger: Triggers,
     /// The components, by name.
     #[serde(rename = "component")]
     components: BTreeMap<String, Component>,
-    /// Where the manifest stands: paths in it are relative to this.
+    /// The folder of the manifest. Paths in the manifest are relative to it.
     #[serde(skip)]
     folder: PathBuf,
 }
@@ -63,17 +62,17 @@ struct HttpTrigger {
     component: String,
 }
 
-/// A component, and what it may have.
+/// A component and its permissions.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Component {
     pub(crate) source: PathBuf,
     #[serde(rename = "description")]
     _description: Option<String>,
-    /// The origins that it may reach, which may be templates of variables.
+    /// The allowed origins, as templates over the application's variables.
     #[serde(default)]
     pub allowed_outbound_hosts: Vec<String>,
-    /// The variables that it sees, each a template of the application's.
+    /// The variables of the component, as templates over the application's variables.
     #[serde(default)]
     pub variables: BTreeMap<String, String>,
     build: Option<Build>,
@@ -89,12 +88,12 @@ struct Build {
     _watch: Vec<String>,
 }
 
-/// Another component, that fills imports of this one.
+/// A component that provides imports of this one.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Dependency {
     pub(crate) path: PathBuf,
-    /// What of its parent's it may have.
+    /// The configuration that it inherits from its parent.
     #[serde(default)]
     pub(crate) inherit_configuration: Vec<String>,
 }
@@ -104,7 +103,7 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// It cannot be read, has a key that is not known here, or is of another form than these applications have.
+    /// Fails if the file cannot be read, has an unknown key, or is not an application of one component behind one HTTP route.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let path = &if path.is_dir() { path.join("spin.toml") } else { path.to_owned() };
         let problem = |problem: &dyn std::fmt::Display| Error::new(format!("{}: {problem}", path.display()));
@@ -120,49 +119,51 @@ impl Manifest {
             }
         }
         let [trigger] = manifest.trigger.http.as_slice() else {
-            return Err(problem(&"this host serves applications with one HTTP trigger"));
+            return Err(problem(&"only applications with one HTTP trigger are supported"));
         };
         match manifest.components.keys().collect::<Vec<_>>().as_slice() {
             [name] if **name == trigger.component => Ok(manifest),
-            _ => Err(problem(&format!("this host serves applications with one component, here {}", trigger.component))),
+            _ => {
+                Err(problem(&format!("only applications with one component are supported, here {}", trigger.component)))
+            }
         }
     }
 
     /// The component.
     #[must_use]
     pub fn component(&self) -> &Component {
-        // `read` made sure that there is one.
+        // `read` has checked this.
         self.components.values().next().unwrap_or_else(|| unreachable!("a manifest has one component"))
     }
 
-    /// Whether whoever starts the application may set this variable.
+    /// Returns true if the application has this variable.
     #[must_use]
     pub fn has_variable(&self, name: &str) -> bool {
         self.variables.contains_key(name)
     }
 
-    /// The variables that whoever starts the application may set, and whether they must.
+    /// The names of the application's variables, and whether each is required.
     pub fn variables(&self) -> impl Iterator<Item = (&str, bool)> {
         self.variables.iter().map(|(name, variable)| (name.as_str(), variable.required))
     }
 
-    /// Whether Spin keeps the value of this variable out of its own logs.
+    /// Returns true if this variable is secret, so that Spin does not log its value.
     #[must_use]
     pub fn is_secret(&self, name: &str) -> bool {
         self.variables.get(name).is_some_and(|variable| variable.secret)
     }
 
-    /// The component, to be changed.
+    /// Mutable access to the component.
     pub fn component_mut(&mut self) -> &mut Component {
         self.components.values_mut().next().unwrap_or_else(|| unreachable!("a manifest has one component"))
     }
 
-    /// A path that stands in the manifest.
+    /// Resolves a path of the manifest.
     pub(crate) fn resolve(&self, path: &Path) -> PathBuf {
         self.folder.join(path)
     }
 
-    /// Whether a request with this path is the application's: `/...` at the end of a route stands for anything.
+    /// Returns true if a path matches the route. A trailing `/...` matches any rest.
     pub(crate) fn routes(&self, path: &str) -> bool {
         self.trigger.http.iter().any(|trigger| match trigger.route.strip_suffix("/...") {
             Some(prefix) => path.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
@@ -174,12 +175,12 @@ impl Manifest {
     ///
     /// # Errors
     ///
-    /// There is no command, or it fails; the text holds what it printed.
+    /// Fails if there is no command, or if it fails. The text holds its output.
     pub fn build(&self) -> Result<(), Error> {
         let Some(build) = &self.component().build else { return Err(Error::new("the component has no build command")) };
         let mut shell = Command::new("sh");
         shell.arg("-c").arg(&build.command).current_dir(&self.folder);
-        // They belong to a build or test that this may be a part of.
+        // Variables of the surrounding build, which must not affect this one.
         for name in [
             "CARGO_BUILD_TARGET",
             "CARGO_ENCODED_RUSTFLAGS",
@@ -198,12 +199,12 @@ impl Manifest {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used, reason = "a test may end here")]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
 
     #[test]
-    fn routes_are_matched_as_spin_does() {
+    fn routes_match_as_in_spin() {
         let text = |route: &str| {
             format!(
                 "spin_manifest_version = 2\n[application]\nname = 'a'\nversion = '1.0.0'\n[[trigger.http]]\nroute = '{route}'\n\

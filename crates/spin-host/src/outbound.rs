@@ -1,4 +1,4 @@
-//! The way out: to the allowed hosts alone.
+//! Outbound HTTP, to allowed hosts only.
 
 use onepassword_users_host::{Answer, Client};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
@@ -7,11 +7,11 @@ use crate::Error;
 use crate::manifest::Manifest;
 use crate::variables::Variables;
 
-/// What a component may reach. Clones share their connections.
+/// The outbound HTTP of a component. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct Outbound {
     client: Client,
-    /// Scheme, host, and port where it is not the scheme's own.
+    /// The scheme and authority of each allowed origin, without a default port.
     allowed: Vec<(String, String)>,
 }
 
@@ -30,7 +30,7 @@ impl Outbound {
     }
 }
 
-/// An allowed host as Spin reads it: `scheme://host` or `scheme://host:port`, without a path. Wildcards are not known here.
+/// Parses an allowed host like Spin: `scheme://host` or `scheme://host:port`, without a path. Wildcards are not supported.
 fn origin(text: &str) -> Result<(String, String), Error> {
     let problem = |problem: &str| Err(Error::new(format!("the allowed host {text:?} {problem}")));
     let Some((scheme, host)) = text.trim().split_once("://") else {
@@ -42,7 +42,7 @@ fn origin(text: &str) -> Result<(String, String), Error> {
         ("http" | "https", host) if !host.is_empty() && !host.contains('*') => {
             Ok((scheme.to_owned(), without_default_port(scheme, host).to_owned()))
         }
-        _ => problem("is none that this host knows"),
+        _ => problem("is not supported"),
     }
 }
 
@@ -59,7 +59,7 @@ impl WasiHttpHooks for Outbound {
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
         if !self.allows(request.uri()) {
-            tracing::warn!(host = request.uri().host(), "the component may not speak to this host");
+            tracing::warn!(host = request.uri().host(), "the component may not connect to this host");
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
         let client = self.client.clone();
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn allowed_hosts_are_full_origins() {
+    fn allowed_hosts_must_be_origins() {
         let origin = |text| origin(text).map(|(scheme, host)| format!("{scheme}://{host}")).ok();
         assert_eq!(origin("https://api.1password.eu"), Some("https://api.1password.eu".into()));
         assert_eq!(origin("https://api.1password.eu:443/"), Some("https://api.1password.eu".into()));

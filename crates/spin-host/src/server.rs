@@ -1,4 +1,4 @@
-//! The server: HTTP on loopback in front of an application.
+//! The HTTP server of an application, on loopback.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,7 +20,7 @@ use crate::application::Application;
 use crate::instance::Instances;
 use crate::state::Counts;
 
-/// A running server. It stops when this is dropped.
+/// A running server. Dropping it stops the server.
 #[derive(Debug)]
 pub struct Server {
     address: SocketAddr,
@@ -29,11 +29,11 @@ pub struct Server {
 }
 
 impl Server {
-    /// Begins to serve an application on a port of 127.0.0.1; 0 for any that is free. Needs a tokio runtime.
+    /// Serves an application on a port of 127.0.0.1, or on any free port if it is 0. Needs a tokio runtime.
     ///
     /// # Errors
     ///
-    /// The port is taken.
+    /// Fails if the port is in use.
     pub async fn start(application: Application, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
@@ -42,22 +42,22 @@ impl Server {
         Ok(Self { address, counts, task })
     }
 
-    /// Where it listens: `http://127.0.0.1:<port>`.
+    /// The base URL: `http://127.0.0.1:<port>`.
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// How many instances were started.
+    /// The number of instances that were started.
     #[must_use]
     pub fn instances(&self) -> usize {
         self.counts.instances.load(Ordering::Relaxed)
     }
 
-    /// The most memory that an instance had, in bytes.
+    /// The peak memory of any instance, in bytes.
     #[must_use]
     pub fn peak_memory(&self) -> usize {
-        self.counts.memory.load(Ordering::Relaxed)
+        self.counts.peak_memory.load(Ordering::Relaxed)
     }
 }
 
@@ -68,7 +68,7 @@ impl Drop for Server {
 }
 
 async fn serve(listener: TcpListener, handler: ProxyHandler<Instances>) {
-    // Dropped together with this task, and with them all connections.
+    // Dropping this task drops all connections.
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -77,7 +77,7 @@ async fn serve(listener: TcpListener, handler: ProxyHandler<Instances>) {
                 let handler = handler.clone();
                 let service = service_fn(move |request| {
                     let handler = handler.clone();
-                    async move { Ok::<_, Infallible>(answer(&handler, request).await) }
+                    async move { Ok::<_, Infallible>(handle(&handler, request).await) }
                 });
                 connections.spawn(
                     hyper::server::conn::http1::Builder::new()
@@ -90,7 +90,7 @@ async fn serve(listener: TcpListener, handler: ProxyHandler<Instances>) {
     }
 }
 
-async fn answer(handler: &ProxyHandler<Instances>, request: http::Request<Incoming>) -> http::Response<WasiBody> {
+async fn handle(handler: &ProxyHandler<Instances>, request: http::Request<Incoming>) -> http::Response<WasiBody> {
     if !handler.state().0.manifest.routes(request.uri().path()) {
         return empty(404);
     }
@@ -103,7 +103,7 @@ async fn answer(handler: &ProxyHandler<Instances>, request: http::Request<Incomi
     }
 }
 
-/// The request with the whole of its URI, which a component may ask for.
+/// Gives a request an absolute URI: components read its scheme and authority.
 fn absolute(request: http::Request<Incoming>) -> http::Request<WasiBody> {
     let (mut parts, body) = request.into_parts();
     let mut uri = std::mem::take(&mut parts.uri).into_parts();

@@ -1,4 +1,4 @@
-//! The data of an instance: its resources, its limits, and what it shares with the other instances of its application.
+//! The store data of an instance: its resources, its limits, and the counters that all instances of an application share.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -23,14 +23,20 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(outbound: Outbound, variables: Variables, log: &Log, memory: usize, counts: Arc<Counts>) -> Self {
+    pub(crate) fn new(
+        outbound: Outbound,
+        variables: Variables,
+        log: &Log,
+        max_memory: usize,
+        counts: Arc<Counts>,
+    ) -> Self {
         Self {
             table: ResourceTable::new(),
             wasi: WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).build(),
             http: WasiHttpCtx::new(),
             outbound,
             variables,
-            limit: MemoryLimit { most: memory, counts },
+            limit: MemoryLimit { max: max_memory, counts },
         }
     }
 }
@@ -47,26 +53,26 @@ impl WasiHttpView for State {
     }
 }
 
-/// Counts of all instances of an application.
+/// Counters over all instances of an application.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
-    /// How many were started.
+    /// The number of instances that were started.
     pub(crate) instances: AtomicUsize,
-    /// The most memory that one of them had, in bytes.
-    pub(crate) memory: AtomicUsize,
+    /// The peak memory of any instance, in bytes.
+    pub(crate) peak_memory: AtomicUsize,
 }
 
-/// Bounds the memory of an instance, and counts it.
+/// Limits the memory of an instance, and records its peak.
 pub(crate) struct MemoryLimit {
-    most: usize,
+    max: usize,
     counts: Arc<Counts>,
 }
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.most;
+        let allowed = desired <= self.max;
         if allowed {
-            self.counts.memory.fetch_max(desired, Ordering::Relaxed);
+            self.counts.peak_memory.fetch_max(desired, Ordering::Relaxed);
         }
         Ok(allowed)
     }

@@ -1,5 +1,4 @@
-//! Spin's variables: those of the application, the templates by which a component sees them, and the two interfaces that
-//! give them to it.
+//! Spin's variables: those of the application, the component's templates over them, and the two interfaces that provide them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -44,20 +43,20 @@ use bindings::spin::variables::variables as concurrent;
 /// The values of one application. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Variables {
-    /// What whoever starts the application set, and the defaults.
+    /// The values of the application's variables, defaults included.
     application: Arc<BTreeMap<String, String>>,
-    /// What the component sees, resolved.
+    /// The resolved values of the component's variables.
     component: Arc<BTreeMap<String, String>>,
-    /// What it does not get to see.
-    failing: Arc<BTreeMap<String, Failure>>,
+    /// The component's variables whose look-up fails.
+    failures: Arc<BTreeMap<String, Failure>>,
 }
 
-/// How a provider of variables, such as a vault, may fail.
+/// A failure of a provider of variables, such as a vault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Failure {
-    /// It says that it cannot give the variable, in these words.
+    /// The provider fails with this message.
     Refuses(String),
-    /// It does not answer.
+    /// The provider does not respond.
     Hangs,
 }
 
@@ -65,7 +64,7 @@ impl Variables {
     pub(crate) fn new(
         manifest: &Manifest,
         set: &BTreeMap<String, String>,
-        failing: BTreeMap<String, Failure>,
+        failures: BTreeMap<String, Failure>,
     ) -> Result<Self, Error> {
         if let Some(name) = set.keys().find(|name| !manifest.has_variable(name)) {
             let names: Vec<&str> = manifest.variables().map(|(name, _)| name).collect();
@@ -74,7 +73,7 @@ impl Variables {
         let is_missing = |(name, is_required): &(&str, bool)| *is_required && !set.contains_key(*name);
         let missing: Vec<&str> = manifest.variables().filter(is_missing).map(|(name, _)| name).collect();
         if !missing.is_empty() {
-            return Err(Error::new(format!("these variables are required, and not set: {}", missing.join(", "))));
+            return Err(Error::new(format!("these variables are required and not set: {}", missing.join(", "))));
         }
         let mut application = BTreeMap::new();
         for (name, variable) in &manifest.variables {
@@ -82,8 +81,8 @@ impl Variables {
             let value = set.get(name).or(variable.default.as_ref()).cloned();
             application.insert(name.clone(), value.unwrap_or_default());
         }
-        let (application, failing) = (Arc::new(application), Arc::new(failing));
-        let mut variables = Self { application, component: Arc::default(), failing };
+        let (application, failures) = (Arc::new(application), Arc::new(failures));
+        let mut variables = Self { application, component: Arc::default(), failures };
         let mut component = BTreeMap::new();
         for (name, template) in &manifest.component().variables {
             check(name)?;
@@ -93,7 +92,7 @@ impl Variables {
         Ok(variables)
     }
 
-    /// A template with the variables' values in place of their names: `https://{{ host }}`.
+    /// Resolves a template, such as `https://{{ host }}`.
     pub(crate) fn resolve(&self, template: &str) -> Result<String, Error> {
         let mut resolved = String::new();
         let mut rest = template;
@@ -104,7 +103,7 @@ impl Variables {
             let name = name.trim();
             let value = self.application.get(name);
             let value =
-                value.ok_or_else(|| Error::new(format!("{template:?} names {name:?}, which is no variable")))?;
+                value.ok_or_else(|| Error::new(format!("{template:?} names {name:?}, which is not a variable")))?;
             resolved.push_str(text);
             resolved.push_str(value);
             rest = after;
@@ -113,35 +112,35 @@ impl Variables {
         Ok(resolved)
     }
 
-    /// What the component asks for: its value, or whether the name is a wrong one or just unknown.
-    fn get(&self, name: &str) -> Result<String, Missing> {
+    /// Looks up a variable of the component.
+    fn get(&self, name: &str) -> Result<String, LookupError> {
         if let Err(error) = check(name) {
-            return Err(Missing::InvalidName(error.to_string()));
+            return Err(LookupError::InvalidName(error.to_string()));
         }
-        if let Some(Failure::Refuses(why)) = self.failing.get(name) {
-            return Err(Missing::Provider(why.clone()));
+        if let Some(Failure::Refuses(message)) = self.failures.get(name) {
+            return Err(LookupError::Provider(message.clone()));
         }
-        self.component.get(name).cloned().ok_or_else(|| Missing::Undefined(format!("there is no variable {name}")))
+        self.component.get(name).cloned().ok_or_else(|| LookupError::Undefined(format!("there is no variable {name}")))
     }
 }
 
-enum Missing {
+enum LookupError {
     InvalidName(String),
     Undefined(String),
     Provider(String),
 }
 
-/// Spin's rule for names: lower-case letters, digits and single underscores, with a letter in front and none at the end.
+/// Checks a name by Spin's rule: lower-case letters, digits and single underscores; a letter first, no underscore last.
 fn check(name: &str) -> Result<(), Error> {
     let is_part = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit());
     if name.starts_with(|c: char| c.is_ascii_lowercase()) && name.split('_').all(is_part) {
         Ok(())
     } else {
-        Err(Error::new(format!("{name:?} is no name of a variable")))
+        Err(Error::new(format!("{name:?} is not a valid variable name")))
     }
 }
 
-/// Gives a linker both interfaces; `view` finds the variables in the data of a store.
+/// Adds both interfaces to a linker. `view` returns the variables in the data of a store.
 pub(crate) fn add_to_linker<T: Send + 'static>(
     linker: &mut wasmtime::component::Linker<T>,
     view: fn(&mut T) -> &mut Variables,
@@ -158,10 +157,10 @@ impl HasData for View {
 
 impl blocking::Host for Variables {
     fn get(&mut self, name: String) -> Result<String, blocking::Error> {
-        Self::get(self, &name).map_err(|missing| match missing {
-            Missing::InvalidName(why) => blocking::Error::InvalidName(why),
-            Missing::Undefined(why) => blocking::Error::Undefined(why),
-            Missing::Provider(why) => blocking::Error::Provider(why),
+        Self::get(self, &name).map_err(|error| match error {
+            LookupError::InvalidName(message) => blocking::Error::InvalidName(message),
+            LookupError::Undefined(message) => blocking::Error::Undefined(message),
+            LookupError::Provider(message) => blocking::Error::Provider(message),
         })
     }
 }
@@ -170,15 +169,15 @@ impl concurrent::Host for Variables {}
 
 impl<T: 'static> concurrent::HostWithStore<T> for View {
     async fn get(accessor: &Accessor<T, Self>, name: String) -> Result<String, concurrent::Error> {
-        // As with a provider that has to be asked, other requests go on meanwhile.
+        // Yields, as with a remote provider, so that other requests proceed.
         tokio::task::yield_now().await;
-        if accessor.with(|mut access| access.get().failing.get(&name) == Some(&Failure::Hangs)) {
+        if accessor.with(|mut access| access.get().failures.get(&name) == Some(&Failure::Hangs)) {
             std::future::pending::<()>().await;
         }
-        accessor.with(|mut access| access.get().get(&name)).map_err(|missing| match missing {
-            Missing::InvalidName(why) => concurrent::Error::InvalidName(why),
-            Missing::Undefined(why) => concurrent::Error::Undefined(why),
-            Missing::Provider(why) => concurrent::Error::Provider(why),
+        accessor.with(|mut access| access.get().get(&name)).map_err(|error| match error {
+            LookupError::InvalidName(message) => concurrent::Error::InvalidName(message),
+            LookupError::Undefined(message) => concurrent::Error::Undefined(message),
+            LookupError::Provider(message) => concurrent::Error::Provider(message),
         })
     }
 }
@@ -188,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_checked_as_spin_does() {
+    fn names_are_checked_as_in_spin() {
         for name in ["a", "abc", "a1b2c3", "a_1", "a_1_b_3"] {
             assert!(check(name).is_ok(), "{name}");
         }
@@ -198,10 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn templates_are_filled() {
+    fn templates_are_resolved() {
         let application = [("host".to_owned(), "example".to_owned())].into();
         let variables =
-            Variables { application: Arc::new(application), component: Arc::default(), failing: Arc::default() };
+            Variables { application: Arc::new(application), component: Arc::default(), failures: Arc::default() };
         let resolve = |template| variables.resolve(template).map_err(|error| error.to_string());
         assert_eq!(resolve("https://{{ host }}.com{{host}}"), Ok("https://example.comexample".into()));
         assert_eq!(resolve("plain"), Ok("plain".into()));

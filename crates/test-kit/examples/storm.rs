@@ -1,7 +1,7 @@
-//! Any number of faulty conversations:
+//! Simulation testing with any number of seeds:
 //! `cargo run --release -p onepassword-users-test-kit --example storm -- --seeds 100000`.
 //!
-//! `--from N` begins at another seed, `--seed N` replays one. Ends with 1 at the first result that the model refutes.
+//! `--from N` starts at another seed, `--seed N` replays one. Exits with 1 at the first wrong result.
 
 use std::process::ExitCode;
 use std::thread;
@@ -27,7 +27,7 @@ fn main() -> ExitCode {
         }
     }
     let threads = thread::available_parallelism().map_or(1, |threads| threads.get() as u64);
-    let began = Instant::now();
+    let start = Instant::now();
     let results: Vec<Result<storm::Tally, String>> = thread::scope(|scope| {
         let part = |first: u64| {
             let mut sum = storm::Tally::default();
@@ -52,8 +52,8 @@ fn main() -> ExitCode {
             }
         }
     }
-    let seconds = began.elapsed().as_secs_f64();
-    println!("{seeds} runs in {seconds:.1} s ({:.0} a minute on {threads} threads)", seeds as f64 / seconds * 60.0);
+    let seconds = start.elapsed().as_secs_f64();
+    println!("{seeds} runs in {seconds:.1} s ({:.0} per minute on {threads} threads)", seeds as f64 / seconds * 60.0);
     println!("{} actions, {} requests", sum.actions, sum.requests);
     println!("{} faults injected:", sum.faults.values().sum::<u64>());
     for (fault, count) in &sum.faults {

@@ -1,4 +1,4 @@
-//! What must hold for any input at all: shared by the fuzz targets, their corpora and the property tests.
+//! Invariants for any input, shared by the fuzz targets, their corpora and the property tests.
 
 use std::time::Duration;
 
@@ -11,42 +11,41 @@ use crate::driver::{SECRET, World};
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 
-/// Any bytes as the answer to any request: the action ends, and claims no more than the bytes say.
+/// Any bytes as the response to any request: the action ends, and its result claims no more than the bytes say.
 pub fn response(bytes: &[u8]) {
     let Some((kind, bytes)) = bytes.split_first() else { return };
     let status = [200, 200, 200, 400, 401, 403, 404, 409, 429, 500, 503, 204, 302][usize::from(kind >> 2) % 13];
-    let about_token = kind & 1 == 1;
+    let is_token_response = kind & 1 == 1;
     let mut world = World::new(|request: &Request, _: &mut Duration| {
         let is_token = request.path_and_query.ends_with("/token");
-        Ok(if is_token == about_token {
+        Ok(if is_token == is_token_response {
             Response::new(status, bytes.to_vec())
         } else {
             Response::new(200, TOKEN.into())
         })
     });
     world.values.insert("max-attempts", "1".into());
-    // What was never given out is no secret.
-    let secrets = if about_token { &[SECRET][..] } else { &[SECRET, "canary-token"] };
+    // A token that was never issued is no secret.
+    let secrets = if is_token_response { &[SECRET][..] } else { &[SECRET, "canary-token"] };
     let session = Session::new();
     let got = world.run(session.get_user(UserRef::Id("A".into())));
     if let Ok(user) = &got {
         assert!(user.id == "A" && status == 200);
     }
-    shows_none(&got, secrets);
+    assert_redacted(&got, secrets);
     let listed = world.run(session.list_users(ListQuery::default()));
     if let Ok(list) = &listed {
         assert!(status == 200 && list.next_page_token.is_none() && list.users.iter().all(|user| !user.id.is_empty()));
     }
-    shows_none(&listed, secrets);
-    let blind = ChangeMode::WithoutLookup;
-    let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), blind));
+    assert_redacted(&listed, secrets);
+    let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), ChangeMode::WithoutLookup));
     if let Ok(change) = &suspended {
         assert!(change.user.id == "A" && change.user.state == onepassword_users_core::UserState::Suspended);
     }
-    shows_none(&suspended, secrets);
+    assert_redacted(&suspended, secrets);
 }
 
-/// Any text as any setting, id or page token: it is refused, or cannot change the path, query or headers of a request.
+/// Any text as any setting, id or page token: it is refused, or leaves the path, query and headers of every request intact.
 pub fn settings(text: &str) {
     if let Ok(base_url) = BaseUrl::parse(text) {
         let again = BaseUrl::parse(&base_url.origin());
@@ -67,8 +66,8 @@ pub fn settings(text: &str) {
         let mut world = World::new(check_request);
         world.values.insert(name, text.into());
         let result = world.run(Session::new().get_user(UserRef::Id("A".into())));
-        if let Err(Error::Misconfigured { name: blamed, .. }) = &result {
-            assert!(*blamed == name || name == "base-url", "{blamed} instead of {name}");
+        if let Err(Error::Misconfigured { name: named, .. }) = &result {
+            assert!(*named == name || name == "base-url", "{named} instead of {name}");
         }
     }
     for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
@@ -78,7 +77,7 @@ pub fn settings(text: &str) {
     let _ = World::new(check_request).run(Session::new().list_users(query));
 }
 
-/// What every request must look like, whatever it was made of.
+/// Answers a request, and checks that its target and headers are well-formed.
 fn check_request(request: &Request, _: &mut Duration) -> Result<Response, TransportError> {
     let target = &request.path_and_query;
     assert!(target.starts_with('/') && target.bytes().all(|b| b.is_ascii_graphic() && b != b'#'), "{target:?}");
@@ -92,7 +91,7 @@ fn check_request(request: &Request, _: &mut Duration) -> Result<Response, Transp
     if path.ends_with("/token") { Ok(Response::new(200, TOKEN.into())) } else { Ok(Response::new(400, b"{}".to_vec())) }
 }
 
-/// Any bytes as a whole conversation: each line is an answer, its first byte says of which kind.
+/// Any bytes as a conversation: each line is a response, and its first byte is the kind.
 pub fn conversation(bytes: &[u8]) {
     let mut lines = bytes.split(|byte| *byte == b'\n');
     let mut requests = 0_u32;
@@ -120,18 +119,18 @@ pub fn conversation(bytes: &[u8]) {
     world.values.insert("deadline", "60".into());
     let session = Session::new();
     let user = || UserRef::Id("A".into());
-    shows_none(&world.run(session.suspend_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
-    shows_none(&world.run(session.get_user(UserRef::Email("a@b".into()))), &[SECRET]);
-    shows_none(&world.run(session.list_users(ListQuery { limit: Some(2), ..ListQuery::default() })), &[SECRET]);
-    shows_none(&world.run(session.reactivate_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
-    let took = world.now;
-    assert!(took <= Duration::from_secs(4 * 61), "{took:?}");
+    assert_redacted(&world.run(session.suspend_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
+    assert_redacted(&world.run(session.get_user(UserRef::Email("a@b".into()))), &[SECRET]);
+    assert_redacted(&world.run(session.list_users(ListQuery { limit: Some(2), ..ListQuery::default() })), &[SECRET]);
+    assert_redacted(&world.run(session.reactivate_user(user(), ChangeMode::LookUpFirst)), &[SECRET]);
+    let elapsed = world.now;
+    assert!(elapsed <= Duration::from_secs(4 * 61), "{elapsed:?}");
     drop(world);
     assert!(requests < 3000, "{requests}");
 }
 
-/// No error shows one of these. (A user's own texts are passed on as they are.)
-fn shows_none<T>(result: &Result<T, Error>, secrets: &[&str]) {
+/// Asserts that an error holds none of these secrets. A user's own texts are not redacted.
+fn assert_redacted<T>(result: &Result<T, Error>, secrets: &[&str]) {
     if let Err(error) = result {
         let text = format!("{error} {error:?} {}", error.remedy());
         assert!(!secrets.iter().any(|secret| text.contains(secret)), "{text}");

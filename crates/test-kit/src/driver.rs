@@ -1,4 +1,4 @@
-//! A driver for native tests: carries out the steps of an action against a function, under virtual time.
+//! A driver for native tests: a function answers the requests, and time is virtual.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,8 +17,8 @@ pub fn application(secret: &str) -> Application {
     Application { client_id: CLIENT.into(), client_secret: secret.into(), permissions: PERMISSIONS.to_vec() }
 }
 
-/// The answer of the simulated service to a request of the core.
-pub fn ask(service: &mut Service, request: &Request, now: Duration) -> simulator::Answer {
+/// Sends a request of the core to the simulated service.
+pub fn ask(service: &mut Service, request: &Request, now: Duration) -> simulator::Response {
     let (path, query) = match request.path_and_query.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (request.path_and_query.as_str(), None),
@@ -29,23 +29,23 @@ pub fn ask(service: &mut Service, request: &Request, now: Duration) -> simulator
         Method::Post => "POST",
     };
     let body = request.body.unwrap_or_default();
-    service.answer(&simulator::Request { method, path, query, headers: &headers, body }, now)
+    service.handle(&simulator::Request { method, path, query, headers: &headers, body }, now)
 }
 
-/// The platform and the network of an action.
+/// The platform and the network of an action, with a virtual clock.
 #[derive(Debug)]
 pub struct World<S> {
     /// Settings and secrets by name.
     pub values: BTreeMap<&'static str, String>,
-    /// Why a name cannot be looked up.
+    /// The names whose look-up fails, and the error.
     pub lookup_errors: BTreeMap<&'static str, LookupError>,
-    /// Virtual time since the beginning.
+    /// The virtual time since the start.
     pub now: Duration,
-    /// All names that were asked for, in order.
-    pub asked: Vec<&'static str>,
+    /// All names that were looked up, in order.
+    pub lookups: Vec<&'static str>,
     /// Methods and targets of all requests, in order.
     pub sent: Vec<String>,
-    /// Answers requests; may let time pass.
+    /// Answers requests. May advance the clock.
     pub service: S,
 }
 
@@ -56,13 +56,13 @@ impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> Worl
             values: values.into_iter().map(|(name, value)| (name, value.to_owned())).collect(),
             lookup_errors: BTreeMap::new(),
             now: Duration::ZERO,
-            asked: Vec::new(),
+            lookups: Vec::new(),
             sent: Vec::new(),
             service,
         }
     }
 
-    /// Runs an action to its end.
+    /// Runs an action to completion.
     pub fn run<T>(&mut self, mut action: Action<T>) -> Result<T, Error> {
         let mut event = Event::Start;
         loop {
@@ -83,7 +83,7 @@ impl<S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>> Worl
     }
 
     fn look_up(&mut self, name: &'static str) -> Result<Option<String>, LookupError> {
-        self.asked.push(name);
+        self.lookups.push(name);
         match self.lookup_errors.get(name) {
             Some(error) => Err(error.clone()),
             None => Ok(self.values.get(name).cloned()),

@@ -1,4 +1,5 @@
-//! The built component in the host, compiled once, and a connector to a simulated account of each test's own.
+//! A harness around the built component: the host, compiled once, and a connector with its own simulated account for each
+//! test.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
@@ -8,12 +9,12 @@ use onepassword_users_host::types::{ChangeOptions, ListQuery, UserRef};
 use onepassword_users_host::{Connector, Error, Host, Limits, Options, Source, SourceError, Value, types};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
-/// Compiled once for all tests.
+/// The host, with the component compiled once for all tests.
 pub static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, Limits::default()).unwrap());
 
 pub const API_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 
-/// Values that a test may change between two calls.
+/// Settings and secrets that a test may change between calls.
 #[derive(Clone, Debug, Default)]
 pub struct Values(Arc<Mutex<BTreeMap<String, Value>>>);
 
@@ -33,7 +34,7 @@ impl Source for Values {
     }
 }
 
-/// A connector, and the simulated account that its settings lead to.
+/// A connector, and the simulated account that its settings name.
 #[derive(Debug)]
 pub struct Harness {
     pub simulator: Simulator,
@@ -46,8 +47,8 @@ impl Harness {
         Self::with(Config { users: 60, ..Config::default() }).await
     }
 
-    /// A harness whose connector does not try again.
-    pub async fn impatient() -> Self {
+    /// A harness whose connector does not retry.
+    pub async fn without_retries() -> Self {
         let harness = Self::new().await;
         harness.values.set("max-attempts", "1");
         harness
@@ -64,7 +65,7 @@ impl Harness {
         self.simulator.account(|account| account.by_email(email).unwrap().id.clone())
     }
 
-    /// Methods and targets since the last look, with the account's id and the routes' version taken out.
+    /// The methods and targets of the requests since the last call, without the account id and the API version.
     pub fn requests(&self) -> Vec<String> {
         let line = |record: Record| {
             let target = record.target.replace(self.simulator.account_id(), "A").replace("/v1beta1/", "/v1/");
@@ -78,7 +79,7 @@ impl Harness {
     }
 }
 
-/// The settings and secrets of an account.
+/// The settings and secrets of a simulated account.
 pub fn values(simulator: &Simulator) -> Values {
     let values = Values::default();
     values.set("base-url", &simulator.base_url());
@@ -103,12 +104,13 @@ pub fn email(email: &str) -> UserRef {
 
 pub const ALL: ListQuery = ListQuery { state: None, limit: None, page_token: None };
 
-pub const NORMAL: fn() -> ChangeOptions = ChangeOptions::empty;
+/// No options: the user is looked up, and then changed if necessary.
+pub const NO_OPTIONS: fn() -> ChangeOptions = ChangeOptions::empty;
 
-/// The component's own error.
+/// The error that the component returned. Panics on any other result.
 pub fn action_error<T: std::fmt::Debug>(result: Result<T, Error>) -> types::Error {
     match result {
         Err(Error::Action(error)) => error,
-        other => panic!("this is not an error of the action: {other:?}"),
+        other => panic!("expected an error of the action: {other:?}"),
     }
 }

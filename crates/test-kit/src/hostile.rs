@@ -1,4 +1,4 @@
-//! Hostile servers, over real sockets: raw TCP and HTTP that no honest service would send.
+//! Misbehaving servers on real sockets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,57 +7,57 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What a server does after it has read a request.
+/// The behaviour of a server after it has read a request.
 #[derive(Debug, Clone)]
 pub enum Answer {
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
     /// Sends these bytes and then nothing, without closing.
     Silence(Vec<u8>),
-    /// Sends the first at once, and the second byte by byte, with pauses.
+    /// Sends the first at once, then the second byte by byte with pauses.
     Drip(Vec<u8>, Vec<u8>, Duration),
-    /// Sends the first, and then the second forever.
+    /// Sends the first, then repeats the second forever.
     Endless(Vec<u8>, Vec<u8>),
-    /// Sends the first, and then the second forever, each time after a pause.
+    /// Sends the first, then repeats the second forever with pauses.
     Repeat(Vec<u8>, Vec<u8>, Duration),
     /// Resets the connection.
     Reset,
 }
 
-/// The kind of request that is answered by the script; the other kind is answered as it should be.
+/// The kind of request that the script answers. The other kind gets a normal response.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
-    /// Requests for a token.
+pub enum Target {
+    /// Token requests.
     Token,
-    /// All others.
-    Call,
+    /// All other requests.
+    Api,
 }
 
-/// The answer to a request, given its number among those of its kind (from 0) and its head.
+/// The answer to a request, by its index among the requests of its kind, and by its head.
 pub type Script = Box<dyn Fn(usize, &str) -> Answer + Send + Sync>;
 
-/// The body of a token answer.
+/// The body of a token response.
 pub const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
-/// The body of an answer about a user.
+/// The body of a user.
 pub const USER: &str = r#"{"id":"A","email":"a@example.com","display_name":"A","state":"ACTIVE"}"#;
 
-/// An HTTP answer, its length announced; every line of `headers` ends in CR LF.
+/// An HTTP response with a content length. Every line of `headers` must end in CR LF.
 pub fn http(status: &str, headers: &str, body: &str) -> Vec<u8> {
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len()).into_bytes()
 }
 
-/// An answer of status 200.
+/// A response with status 200.
 pub fn ok(body: &str) -> Vec<u8> {
     http("200 OK", "", body)
 }
 
-/// These bytes.
+/// The bytes of a text.
 pub fn raw(text: &str) -> Vec<u8> {
     text.as_bytes().to_vec()
 }
 
 /// Starts a server on loopback that lives as long as the runtime, and returns its base URL and the count of its requests.
-pub async fn serve(at: At, script: Script) -> (String, Arc<AtomicUsize>) {
+pub async fn serve(target: Target, script: Script) -> (String, Arc<AtomicUsize>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());
     let (script, count, of_kind) = (Arc::new(script), Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -65,8 +65,8 @@ pub async fn serve(at: At, script: Script) -> (String, Arc<AtomicUsize>) {
     tokio::spawn(async move {
         while let Ok((stream, _)) = listener.accept().await {
             let (script, count, of_kind) = (script.clone(), counted.clone(), of_kind.clone());
-            // A client that turns away is no fault of the server's.
-            tokio::spawn(async move { answer(stream, at, &script, &count, &of_kind).await.ok() });
+            // The client may close the connection.
+            tokio::spawn(async move { answer(stream, target, &script, &count, &of_kind).await.ok() });
         }
     });
     (base_url, count)
@@ -74,7 +74,7 @@ pub async fn serve(at: At, script: Script) -> (String, Arc<AtomicUsize>) {
 
 async fn answer(
     mut stream: TcpStream,
-    at: At,
+    target: Target,
     script: &Script,
     count: &AtomicUsize,
     of_kind: &AtomicUsize,
@@ -90,7 +90,7 @@ async fn answer(
         stream.read_exact(&mut vec![0; length]).await?;
         count.fetch_add(1, Ordering::Relaxed);
         let is_token = head.lines().next().unwrap_or_default().contains("/token ");
-        if is_token != (at == At::Token) {
+        if is_token != (target == Target::Token) {
             stream.write_all(&ok(if is_token { TOKEN } else { USER })).await?;
             continue;
         }

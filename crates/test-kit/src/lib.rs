@@ -1,15 +1,15 @@
-//! What tests, fuzz targets and simulations of several packages share.
+//! Test kit: code shared by the tests, fuzz targets and simulations of several packages.
 //!
-//! - [`driver`] carries out the steps of an action against a function, under virtual time.
-//! - [`checks`] are the functions of the fuzz targets, which also run as property tests.
-//! - [`storm`] simulates conversations in which everything may go wrong, from seeds.
-//! - `hostile` serves bytes over real sockets that no honest service would send.
-//! - `harness` is the built component in the host, in front of a simulated account.
+//! - [`driver`] is a driver for native tests: a function answers the requests, and time is virtual.
+//! - [`checks`] holds the functions of the fuzz targets, which also run as property tests.
+//! - [`storm`] runs the core against the simulated service, with faults that follow from a seed.
+//! - `hostile` is a misbehaving server on real sockets.
+//! - `harness` is the built component in the host, with a simulated account.
 //!
-//! The last two need the feature `host`, which brings wasmtime.
+//! The last two need the feature `host`, which depends on wasmtime.
 
 #![forbid(unsafe_code)]
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 pub mod checks;
 pub mod driver;

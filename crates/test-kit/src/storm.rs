@@ -1,8 +1,8 @@
-//! Simulation testing: the real core against the simulated service, with faults at every step, under virtual time.
+//! Simulation testing: the real core against the simulated service, with injected faults, under virtual time.
 //!
-//! A run follows from its seed: the account, the settings, the actions and the faults. The service is the model of
-//! `onepassword-users-simulator`. The verdicts are independent of it: they compare a result with the account before and after
-//! the action and with what was sent over the wire.
+//! The seed determines the account, the settings, the actions and the faults of a run. The service is the model of
+//! `onepassword-users-simulator`. The checks do not depend on it: they compare a result with the account before and after the
+//! action, and with the responses that were sent.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,9 +25,9 @@ use crate::driver::{ACCOUNT, World, application, ask};
 pub struct Tally {
     pub actions: u64,
     pub requests: u64,
-    /// Faults injected, by kind.
+    /// The number of injected faults, by kind.
     pub faults: BTreeMap<&'static str, u64>,
-    /// How actions ended: `ok`, or the name of the error.
+    /// The number of results, by `ok` or the code of the error.
     pub outcomes: BTreeMap<&'static str, u64>,
 }
 
@@ -43,11 +43,11 @@ impl Tally {
     }
 }
 
-/// Runs a few actions, all of which follow from the seed.
+/// Runs the actions of a seed.
 ///
 /// # Errors
 ///
-/// What is wrong, with the command that replays it.
+/// Describes a wrong result, and gives the command that replays it.
 pub fn run(seed: u64) -> Result<Tally, String> {
     let mut rng = Rng::with_seed(seed);
     let model = Rc::new(RefCell::new(Model::new(&mut rng)));
@@ -64,24 +64,24 @@ pub fn run(seed: u64) -> Result<Tally, String> {
     let bounds = Bounds { attempts: u64::from(attempts), deadline: Duration::from_secs(deadline) };
     for number in 0..rng.u32(1..=5) {
         world.lookup_errors.clear();
-        if rng.f64() < model.borrow().rate / 20.0 {
+        if rng.f64() < model.borrow().fault_rate / 20.0 {
             let name = rng.choice(["base-url", "account-id", "client-id", "client-secret"]).unwrap_or("timeout");
             world.lookup_errors.insert(name, LookupError::Unavailable("sealed".into()));
             model.borrow_mut().count("lookup fails");
         }
         let op = Op::new(&mut rng, &model.borrow());
         model.borrow_mut().begin();
-        let began = world.now;
+        let start = world.now;
         let result = op.run(&mut world, &session);
         let mut model = model.borrow_mut();
         if !world.lookup_errors.is_empty() {
             model.faults += 1;
         }
-        let verdict = model.verdict(&op, &result, world.now.saturating_sub(began), &bounds);
+        let check = model.check_result(&op, &result, world.now.saturating_sub(start), &bounds);
         let outcome = result.as_ref().map_or_else(Error::code, |_| "ok");
         *model.tally.outcomes.entry(outcome).or_default() += 1;
         model.tally.actions += 1;
-        if let Err(problem) = verdict {
+        if let Err(problem) = check {
             return Err(format!(
                 "seed {seed}, action {number} ({op:?}): {problem}\n  result: {result:?}\n  requests: {:#?}\n  \
                  replay: cargo run --release -p onepassword-users-test-kit --example storm -- --seed {seed}",
@@ -94,22 +94,23 @@ pub fn run(seed: u64) -> Result<Tally, String> {
     Ok(tally)
 }
 
+/// The bounds that the settings of a run put on each action.
 struct Bounds {
     attempts: u64,
     deadline: Duration,
 }
 
-/// What is asked of the component.
+/// A call of one action.
 #[derive(Debug)]
 enum Op {
     List(ListQuery),
     Get(UserRef),
-    Change { user: UserRef, wanted: UserState, options: ChangeMode },
+    Change { user: UserRef, wanted: UserState, mode: ChangeMode },
 }
 
-/// What it gave.
+/// The result of an action.
 #[derive(Debug)]
-enum Given {
+enum Output {
     List(UserList),
     User(User),
     Change(StateChange),
@@ -136,7 +137,7 @@ impl Op {
             _ => Self::Change {
                 user,
                 wanted: if rng.u32(0..3) > 0 { UserState::Suspended } else { UserState::Active },
-                options: match rng.u32(0..5) {
+                mode: match rng.u32(0..5) {
                     0 => ChangeMode::DryRun,
                     1 => ChangeMode::WithoutLookup,
                     _ => ChangeMode::LookUpFirst,
@@ -145,62 +146,62 @@ impl Op {
         }
     }
 
-    fn run<S>(&self, world: &mut World<S>, session: &Session) -> Result<Given, Error>
+    fn run<S>(&self, world: &mut World<S>, session: &Session) -> Result<Output, Error>
     where
         S: FnMut(&Request, &mut Duration) -> Result<Response, TransportError>,
     {
         match self {
-            Self::List(query) => world.run(session.list_users(query.clone())).map(Given::List),
-            Self::Get(user) => world.run(session.get_user(user.clone())).map(Given::User),
-            Self::Change { user, wanted: UserState::Suspended, options } => {
-                world.run(session.suspend_user(user.clone(), *options)).map(Given::Change)
+            Self::List(query) => world.run(session.list_users(query.clone())).map(Output::List),
+            Self::Get(user) => world.run(session.get_user(user.clone())).map(Output::User),
+            Self::Change { user, wanted: UserState::Suspended, mode } => {
+                world.run(session.suspend_user(user.clone(), *mode)).map(Output::Change)
             }
-            Self::Change { user, options, .. } => {
-                world.run(session.reactivate_user(user.clone(), *options)).map(Given::Change)
+            Self::Change { user, mode, .. } => {
+                world.run(session.reactivate_user(user.clone(), *mode)).map(Output::Change)
             }
         }
     }
 }
 
-/// The service, the faults around it, and a record of what happened.
+/// The service, the faults around it, and a record of the requests and responses.
 struct Model {
     rng: Rng,
     service: Service,
     secret: String,
     /// All tokens that the service issued.
     issued: Vec<String>,
-    /// The probability that a request goes wrong.
-    rate: f64,
-    /// Whether others change the account at the same time.
+    /// The probability of a fault in a request.
+    fault_rate: f64,
+    /// Others change the account during the action.
     others_act: bool,
     tally: Tally,
 
-    // Of the action in progress:
+    // The record of the action in progress.
     before: Vec<Person>,
     faults: u64,
     requests: u64,
     posts: u64,
     jumped: Duration,
-    /// Requests on their way, which arrive some time later.
+    /// Delayed requests, which arrive later.
     late: Vec<Request>,
-    /// How many changes were sent, whether they arrived or not.
+    /// The number of changes that were sent, whether they arrived or not.
     changes: u64,
-    /// The latest request and the number of times that it came without another one in between, and the longest such streak.
+    /// The latest request, and the number of times that it was sent in a row.
     streak: (String, u64),
-    longest_streak: u64,
-    /// The users in all answers that were sent.
+    max_streak: u64,
+    /// The users in all responses that were sent.
     sent: Vec<Value>,
     log: Vec<String>,
     leak: Option<String>,
 }
 
-/// What can go wrong with one exchange.
+/// The faults of one request.
 const FAULTS: [&str; 20] = [
-    "never arrives",
-    "answer lost",
-    "arrives late",
-    "arrives twice",
-    "time-out",
+    "request lost",
+    "response lost",
+    "delayed",
+    "sent twice",
+    "timeout",
     "slow",
     "4xx",
     "5xx",
@@ -222,7 +223,7 @@ impl Model {
     fn new(rng: &mut Rng) -> Self {
         let mut account = Account::new(ACCOUNT);
         for n in 0..rng.usize(0..=25) {
-            // Some share an address.
+            // Some users share an address.
             let mailbox = if rng.u32(0..8) == 0 { n / 2 } else { n };
             let mut person = Person::new(&format!("U{n:03}"), &format!("user{mailbox}@example.com"));
             match n {
@@ -243,7 +244,7 @@ impl Model {
             service,
             secret,
             issued: Vec::new(),
-            rate: rng.choice([0.0, 0.02, 0.1, 0.3, 0.7]).unwrap_or(0.1),
+            fault_rate: rng.choice([0.0, 0.02, 0.1, 0.3, 0.7]).unwrap_or(0.1),
             others_act: rng.u32(0..3) == 0,
             rng: rng.fork(),
             tally: Tally::default(),
@@ -255,7 +256,7 @@ impl Model {
             late: Vec::new(),
             changes: 0,
             streak: (String::new(), 0),
-            longest_streak: 0,
+            max_streak: 0,
             sent: Vec::new(),
             log: Vec::new(),
             leak: None,
@@ -265,7 +266,7 @@ impl Model {
     fn begin(&mut self) {
         self.before = self.people().to_vec();
         (self.faults, self.requests, self.posts, self.jumped) = (0, 0, 0, Duration::ZERO);
-        (self.streak, self.longest_streak, self.changes) = ((String::new(), 0), 0, 0);
+        (self.streak, self.max_streak, self.changes) = ((String::new(), 0), 0, 0);
         self.sent.clear();
         self.log.clear();
     }
@@ -279,92 +280,92 @@ impl Model {
         self.tally.requests += 1;
         let name = format!("{:?} {}", request.method, request.path_and_query);
         self.streak = if self.streak.0 == name { (name, self.streak.1 + 1) } else { (name, 1) };
-        self.longest_streak = self.longest_streak.max(self.streak.1);
+        self.max_streak = self.max_streak.max(self.streak.1);
         let shown = format!("{request:?}");
-        self.look_for_leaks(&shown, "a request's Debug form");
+        self.check_for_leaks(&shown, "a request's Debug form");
         if request.method == Method::Post && !request.path_and_query.ends_with("/token") {
             self.changes += 1;
         }
         if self.rng.bool() {
-            self.arrive(*now);
+            self.deliver_delayed(*now);
         }
         if self.others_act && self.rng.u32(0..4) == 0 {
-            self.somebody_else_acts();
+            self.change_account();
         }
-        let fault = if self.rng.f64() < self.rate { self.rng.choice(FAULTS) } else { None };
+        let fault = if self.rng.f64() < self.fault_rate { self.rng.choice(FAULTS) } else { None };
         if let Some(fault) = fault {
             self.faults += 1;
             self.count(fault);
         }
-        let result = self.go_wrong(fault, request, now);
-        let told = match &result {
+        let result = self.exchange_with(fault, request, now);
+        let outcome = match &result {
             Ok(response) => response.status.to_string(),
             Err(error) => format!("{:?}", error.fault),
         };
-        self.log.push(format!("{:?} {} -> {told} {}", request.method, request.path_and_query, fault.unwrap_or("")));
+        self.log.push(format!("{:?} {} -> {outcome} {}", request.method, request.path_and_query, fault.unwrap_or("")));
         result
     }
 
-    fn go_wrong(
+    /// Answers a request, with this fault if there is one.
+    fn exchange_with(
         &mut self,
         fault: Option<&'static str>,
         request: &Request,
         now: &mut Duration,
     ) -> Result<Response, TransportError> {
         let failed = |fault| Err(TransportError { fault, detail: String::new() });
-        let patience = request.idle_timeout.min(request.total_timeout);
-        let took = Duration::from_millis(self.rng.u64(1..300));
-        if took >= patience {
-            *now += patience;
+        let timeout = request.idle_timeout.min(request.total_timeout);
+        let latency = Duration::from_millis(self.rng.u64(1..300));
+        if latency >= timeout {
+            *now += timeout;
             self.faults += 1;
             return failed(TransportFault::Timeout);
         }
-        *now += took;
+        *now += latency;
         match fault {
-            Some("never arrives") => {
+            Some("request lost") => {
                 let faults = [TransportFault::Dns, TransportFault::Connect, TransportFault::Tls];
                 failed(self.rng.choice(faults).unwrap_or(TransportFault::Dns))
             }
-            Some("answer lost") => {
+            Some("response lost") => {
                 self.act(request, *now);
                 failed(TransportFault::Broken)
             }
-            Some("arrives late") => {
+            Some("delayed") => {
                 self.late.push(request.clone());
-                *now += patience - took;
+                *now += timeout - latency;
                 failed(TransportFault::Timeout)
             }
-            Some("arrives twice") => {
-                let twin = request.clone();
+            Some("sent twice") => {
                 let response = self.act(request, *now);
-                self.late.push(twin);
+                self.late.push(request.clone());
                 Ok(response)
             }
-            Some("time-out") => {
+            Some("timeout") => {
                 if self.rng.bool() {
                     self.act(request, *now);
                 }
-                *now += patience - took;
+                *now += timeout - latency;
                 failed(TransportFault::Timeout)
             }
             Some("slow") => {
-                *now += (patience - took) / 2;
+                *now += (timeout - latency) / 2;
                 Ok(self.act(request, *now))
             }
             Some("4xx") => {
                 let status = self.rng.choice([400, 403, 404, 405, 409, 418, 422]).unwrap_or(400);
-                Ok(self.complaint(status, request))
+                Ok(self.refusal(status, request))
             }
             Some("5xx") => {
                 let status = self.rng.choice([408, 500, 501, 502, 503, 504, 599]).unwrap_or(500);
-                // "Not implemented" is sure; the others may come after the deed.
+                // A 501 means that nothing was changed. The others may come after a change.
                 if status != 501 && self.rng.bool() {
                     self.act(request, *now);
                 }
-                Ok(self.complaint(status, request))
+                Ok(self.refusal(status, request))
             }
             Some("429") => {
-                let mut response = self.complaint(429, request);
+                let mut response = self.refusal(429, request);
                 let pause =
                     self.rng.choice(["0", "1", "30", "100000", "-1", "soon", "99999999999999999999"]).unwrap_or("");
                 response.headers.push(("Retry-After".into(), pause.into()));
@@ -382,7 +383,7 @@ impl Model {
                 Ok(response)
             }
             Some("garbled") => {
-                // A byte that stands in no JSON, so that no garbling goes unnoticed.
+                // A byte that is valid nowhere in JSON, so that the response is never valid.
                 let mut response = self.act(request, *now);
                 let place = self.rng.usize(0..response.body.len());
                 response.body.insert(place, self.rng.choice([0x01, 0xff]).unwrap_or(0));
@@ -399,7 +400,7 @@ impl Model {
                 Ok(Response::new(200, br#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#.to_vec()))
             }
             Some("other state") => {
-                // Of an answer to a look nobody could tell that it is wrong.
+                // Only for changes: a wrong state in the response to a look-up cannot be detected.
                 let mut response = self.act(request, *now);
                 if request.method == Method::Post {
                     let body = String::from_utf8_lossy(&response.body);
@@ -439,19 +440,19 @@ impl Model {
         }
     }
 
-    /// What was late is here now.
-    fn arrive(&mut self, now: Duration) {
+    /// Delivers the delayed requests.
+    fn deliver_delayed(&mut self, now: Duration) {
         for request in std::mem::take(&mut self.late) {
             let (posts, sent) = (self.posts, self.sent.len());
             self.act(&request, now);
-            // Nobody sees the answer.
+            // The response is dropped.
             self.sent.truncate(sent);
             self.posts = posts;
         }
     }
 
-    /// A refusal in one of the forms that services and what stands before them use; some repeat what they were sent.
-    fn complaint(&mut self, status: u16, request: &Request) -> Response {
+    /// A refusal in one of the forms that services and gateways use. Some echo the credentials that they were sent.
+    fn refusal(&mut self, status: u16, request: &Request) -> Response {
         let authorization =
             request.headers.iter().find(|(name, _)| *name == "authorization").map_or("", |(_, value)| value.expose());
         let body = match self.rng.u32(0..5) {
@@ -467,35 +468,36 @@ impl Model {
         Response::new(status, body.into())
     }
 
-    /// The answer of the service when nothing goes wrong.
+    /// The response of the service without a fault.
     fn act(&mut self, request: &Request, now: Duration) -> Response {
         let is_token_request = request.path_and_query.ends_with("/token");
         if is_token_request {
             self.service.set_token_lifetime(Duration::from_secs(self.rng.choice([900, 900, 60, 5]).unwrap_or(900)));
         }
-        let answer = ask(&mut self.service, request, now);
-        let said: Value = serde_json::from_str(&answer.body).unwrap();
-        match (is_token_request, answer.status) {
-            (true, 200) => self.issued.push(said["access_token"].as_str().unwrap().into()),
-            (false, 200) => match &said["results"] {
+        let response = ask(&mut self.service, request, now);
+        let json: Value = serde_json::from_str(&response.body).unwrap();
+        match (is_token_request, response.status) {
+            (true, 200) => self.issued.push(json["access_token"].as_str().unwrap().into()),
+            (false, 200) => match &json["results"] {
                 Value::Array(users) => self.sent.extend(users.iter().cloned()),
-                _ => self.sent.push(said),
+                _ => self.sent.push(json),
             },
             _ => {}
         }
-        if request.method == Method::Post && !is_token_request && !matches!(answer.status, 401 | 404) {
+        if request.method == Method::Post && !is_token_request && !matches!(response.status, 401 | 404) {
             self.posts += 1;
         }
         // A service may leave out empty fields.
-        let body = if answer.body == r#"{"results":[]}"# && self.rng.bool() { "{}".into() } else { answer.body };
-        Response::new(answer.status, body.into())
+        let body = if response.body == r#"{"results":[]}"# && self.rng.bool() { "{}".into() } else { response.body };
+        Response::new(response.status, body.into())
     }
 
     fn people(&self) -> &[Person] {
         self.service.account().people()
     }
 
-    fn somebody_else_acts(&mut self) {
+    /// Changes the account as another client would.
+    fn change_account(&mut self) {
         let place = self.rng.usize(0..=self.people().len());
         let (action, number) = (self.rng.u32(0..4), self.rng.u32(..));
         let account = self.service.account_mut();
@@ -516,7 +518,7 @@ impl Model {
         }
     }
 
-    fn look_for_leaks(&mut self, text: &str, place: &str) {
+    fn check_for_leaks(&mut self, text: &str, place: &str) {
         use base64::Engine;
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("client:{}", self.secret));
         let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
@@ -527,97 +529,105 @@ impl Model {
         }
     }
 
-    /// Holds a result against the truth.
-    fn verdict(
+    /// Checks a result against the account and the responses that were sent.
+    fn check_result(
         &mut self,
         op: &Op,
-        result: &Result<Given, Error>,
-        took: Duration,
+        result: &Result<Output, Error>,
+        elapsed: Duration,
         bounds: &Bounds,
     ) -> Result<(), String> {
-        self.arrive(Duration::ZERO);
+        self.deliver_delayed(Duration::ZERO);
         let shown = match result {
-            Ok(given) => format!("{given:?}"),
+            Ok(output) => format!("{output:?}"),
             Err(error) => format!("{error:?} {error} {}", error.remedy()),
         };
-        self.look_for_leaks(&shown, "the result");
+        self.check_for_leaks(&shown, "the result");
         if let Some(leak) = self.leak.take() {
             return Err(leak);
         }
         let pages = (self.sent.len() + self.people().len() + self.before.len() + 2) as u64;
-        let most = 4 * bounds.attempts * (pages + 2 * bounds.attempts);
-        check(self.requests <= most, || format!("{} requests were sent, {most} are permitted", self.requests))?;
-        let changes = 2 * bounds.attempts;
-        check(self.changes <= changes, || format!("{} changes were sent, {changes} are permitted", self.changes))?;
-        check(self.longest_streak <= bounds.attempts, || {
-            format!("one request was tried {} times", self.longest_streak)
+        let max_requests = 4 * bounds.attempts * (pages + 2 * bounds.attempts);
+        check(self.requests <= max_requests, || {
+            format!("{} requests were sent, at most {max_requests} are allowed", self.requests)
         })?;
-        check(took <= bounds.deadline + self.jumped, || {
-            format!("it took {took:?}, {:?} are permitted", bounds.deadline)
+        let max_changes = 2 * bounds.attempts;
+        check(self.changes <= max_changes, || {
+            format!("{} changes were sent, at most {max_changes} are allowed", self.changes)
         })?;
-        // Only what happened to the account is certain; with others acting in it, only what was sent is.
-        let was_sent = |user: &User| self.sent.iter().any(|sent| says(sent, user));
+        check(self.max_streak <= bounds.attempts, || format!("a request was attempted {} times", self.max_streak))?;
+        check(elapsed <= bounds.deadline + self.jumped, || {
+            format!("the action took {elapsed:?}, its deadline is {:?}", bounds.deadline)
+        })?;
+        // A result must match a response. If nobody else acts, it must match the account as well.
+        let was_sent = |user: &User| self.sent.iter().any(|sent| is_sent_user(sent, user));
         match (op, result) {
-            (Op::List(query), Ok(Given::List(list))) => {
+            (Op::List(query), Ok(Output::List(list))) => {
                 let ids: BTreeSet<&str> = list.users.iter().map(|user| user.id.as_str()).collect();
                 check(ids.len() == list.users.len(), || "a user is listed twice".into())?;
-                check(list.users.iter().all(was_sent), || "a user is listed who was not sent so".into())?;
+                check(list.users.iter().all(was_sent), || "a listed user matches no response".into())?;
                 let limit = query.limit.map_or(usize::MAX, |limit| limit as usize);
-                check(list.users.len() <= limit, || "there are more users than the limit".into())?;
+                check(list.users.len() <= limit, || "the list exceeds its limit".into())?;
                 check(query.limit.is_some() || list.next_page_token.is_none(), || {
-                    "without a limit the list goes on".into()
+                    "a list without a limit has a page token".into()
                 })?;
                 if !self.others_act {
                     let expected: Vec<&Person> =
-                        self.people().iter().filter(|person| fits(query.state, person)).collect();
+                        self.people().iter().filter(|person| is_in_state(query.state, person)).collect();
                     let cut = &expected[..expected.len().min(list.users.len())];
-                    let same = cut.iter().zip(&list.users).all(|(person, user)| is(person, user));
-                    check(same && cut.len() == list.users.len(), || "the list is not the account's".into())?;
-                    let whole = list.users.len() == expected.len();
-                    check(whole || list.next_page_token.is_some(), || "the list was cut silently".into())?;
-                    check(whole || list.users.len() == limit, || "the list ends before its limit".into())?;
+                    let is_same = cut.iter().zip(&list.users).all(|(person, user)| is_person(person, user));
+                    check(is_same && cut.len() == list.users.len(), || "the list differs from the account".into())?;
+                    let is_complete = list.users.len() == expected.len();
+                    check(is_complete || list.next_page_token.is_some(), || "the list was cut silently".into())?;
+                    check(is_complete || list.users.len() == limit, || "the list ends before its limit".into())?;
                 }
                 Ok(())
             }
-            (Op::Get(named), Ok(Given::User(user))) => {
-                check(was_sent(user), || "this is not what was sent".into())?;
-                check(self.others_act || self.expected(named).is_ok_and(|person| is(person, user)), || {
-                    "this is another user".into()
+            (Op::Get(named), Ok(Output::User(user))) => {
+                check(was_sent(user), || "the user matches no response".into())?;
+                check(self.others_act || self.expected(named).is_ok_and(|person| is_person(person, user)), || {
+                    "the result is about another user".into()
                 })
             }
-            (Op::Change { user: named, wanted, options }, Ok(Given::Change(StateChange { user, outcome: change }))) => {
-                check(was_sent(user), || "this is not what was sent".into())?;
-                check((user.state == *wanted) != (*change == ChangeOutcome::WouldChange), || {
-                    "the state is not the wanted one".into()
+            (Op::Change { user: named, wanted, mode }, Ok(Output::Change(StateChange { user, outcome }))) => {
+                check(was_sent(user), || "the user matches no response".into())?;
+                check((user.state == *wanted) != (*outcome == ChangeOutcome::WouldChange), || {
+                    "the user is not in the wanted state".into()
                 })?;
                 check(
-                    (*options == ChangeMode::DryRun) == (*change == ChangeOutcome::WouldChange)
-                        || *change == ChangeOutcome::Unchanged,
-                    || "dry run".into(),
+                    (*mode == ChangeMode::DryRun) == (*outcome == ChangeOutcome::WouldChange)
+                        || *outcome == ChangeOutcome::Unchanged,
+                    || "the outcome does not match the dry run".into(),
                 )?;
-                check((*options == ChangeMode::WithoutLookup) == (*change == ChangeOutcome::NotChecked), || {
-                    "it was looked at".into()
+                check((*mode == ChangeMode::WithoutLookup) == (*outcome == ChangeOutcome::NotChecked), || {
+                    "the outcome does not match the mode without a look-up".into()
                 })?;
-                let silent = matches!(change, ChangeOutcome::Unchanged | ChangeOutcome::WouldChange);
-                check(!silent || self.posts == 0, || "a change was sent and not told".into())?;
+                let is_unsent = matches!(outcome, ChangeOutcome::Unchanged | ChangeOutcome::WouldChange);
+                check(!is_unsent || self.posts == 0, || "a change was sent and not reported".into())?;
                 if self.others_act {
                     return Ok(());
                 }
                 let before = self.before.iter().find(|person| person.id == user.id);
                 let after = self.people().iter().find(|person| person.id == user.id);
-                check(after.is_some_and(|person| is(person, user)), || "the account says otherwise".into())?;
-                let was_so = before.is_some_and(|person| state(&person.state) == *wanted);
-                check(*change == ChangeOutcome::NotChecked || was_so == (*change == ChangeOutcome::Unchanged), || {
-                    "the change is not exact".into()
+                check(after.is_some_and(|person| is_person(person, user)), || {
+                    "the user differs from the account".into()
                 })?;
-                check(self.expected(named).is_ok_and(|person| person.id == user.id), || "this is another user".into())
+                let was_in_state = before.is_some_and(|person| state(&person.state) == *wanted);
+                let is_exact = was_in_state == (*outcome == ChangeOutcome::Unchanged);
+                check(*outcome == ChangeOutcome::NotChecked || is_exact, || {
+                    "the outcome does not match the account".into()
+                })?;
+                check(self.expected(named).is_ok_and(|person| person.id == user.id), || {
+                    "the result is about another user".into()
+                })
             }
-            (_, Ok(_)) => Err("the result is of another action".into()),
-            (op, Err(error)) => self.judge_error(op, error),
+            (_, Ok(_)) => Err("the result belongs to another action".into()),
+            (op, Err(error)) => self.check_error(op, error),
         }
     }
 
-    fn judge_error(&self, op: &Op, error: &Error) -> Result<(), String> {
+    /// Checks that an error has a reason, and that it reports a change that was made.
+    fn check_error(&self, op: &Op, error: &Error) -> Result<(), String> {
         if self.others_act {
             return Ok(());
         }
@@ -627,27 +637,29 @@ impl Model {
             Op::Change { user, wanted, .. } => (Some(user), *wanted == UserState::Suspended),
         };
         check(error.may_have_changed() || self.before == self.people(), || {
-            "something changed, and the error denies it".into()
+            "the account changed, and the error denies it".into()
         })?;
-        check(!error.may_have_changed() || matches!(op, Op::Change { .. }), || "nothing could have changed".into())?;
+        check(!error.may_have_changed() || matches!(op, Op::Change { .. }), || {
+            "an action without changes reports that it may have made one".into()
+        })?;
         let expected = named.map(|named| self.expected(named));
-        let fits = match (error, expected) {
+        let is_justified = match (error, expected) {
             (Error::UserNotFound { .. }, Some(Err(0))) => true,
             (Error::AmbiguousUser { ids, .. }, Some(Err(count))) => ids.len() == count,
             (Error::LastOwner { .. }, Some(Ok(person))) => person.role == Role::Owner && protects,
             (Error::ExternallyManaged { .. }, Some(Ok(person))) => {
                 person.role == Role::ExternallyManagedAdministrator && protects
             }
-            // A refusal that was made up may say so of anybody by id.
+            // An injected refusal may say so of any id.
             (Error::UserNotFound { user: UserRef::Id(_), .. }, _) => self.faults > 0,
             (Error::UserNotFound { .. } | Error::AmbiguousUser { .. }, _) => false,
             (Error::LastOwner { .. } | Error::ExternallyManaged { .. } | Error::InvalidArgument { .. }, _) => false,
             _ => self.faults > 0,
         };
-        check(fits, || format!("this error has no reason ({} faults)", self.faults))
+        check(is_justified, || format!("the error has no reason ({} faults)", self.faults))
     }
 
-    /// The user whom somebody names, or how many there are if not one.
+    /// The person that a reference names, or the number of matches if it is not one.
     fn expected(&self, named: &UserRef) -> Result<&Person, usize> {
         let names = |person: &&Person| match named {
             UserRef::Id(id) => person.id == *id,
@@ -674,23 +686,23 @@ fn state(state: &str) -> UserState {
     }
 }
 
-/// Whether a user is this person of the account.
-fn is(person: &Person, user: &User) -> bool {
+/// Returns true if a user is this person of the account, in every field.
+fn is_person(person: &Person, user: &User) -> bool {
     let Person { id, email, display_name, state: of_person, create_time, path, role: _ } = person;
     let texts = [(id, &user.id), (email, &user.email), (display_name, &user.display_name)];
     let rest = [(create_time, &user.create_time), (path, &user.path)];
     texts.iter().chain(&rest).all(|(a, b)| a == b) && state(of_person) == user.state
 }
 
-/// Whether a user is the one that an answer described.
-fn says(sent: &Value, user: &User) -> bool {
+/// Returns true if a user matches the JSON of a response.
+fn is_sent_user(sent: &Value, user: &User) -> bool {
     let texts = [("id", &user.id), ("email", &user.email), ("display_name", &user.display_name)];
     let rest = [("create_time", &user.create_time), ("path", &user.path)];
     texts.iter().chain(&rest).all(|(key, text)| sent[key] == text.as_str())
         && sent["state"].as_str().is_some_and(|word| state(word) == user.state)
 }
 
-fn fits(filter: Option<StateFilter>, person: &Person) -> bool {
+fn is_in_state(filter: Option<StateFilter>, person: &Person) -> bool {
     match filter {
         None => true,
         Some(StateFilter::Active) => person.state == "ACTIVE",

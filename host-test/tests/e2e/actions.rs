@@ -1,10 +1,10 @@
-//! The four actions, by id and by e-mail address, on both versions of the service's routes.
+//! The four actions, by id and by e-mail address, with both API versions.
 
 use std::collections::HashSet;
 
 use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, StateFilter, User, UserRef, UserState};
 use onepassword_users_simulator::Config;
-use onepassword_users_test_kit::harness::{ALL, API_VERSIONS, Harness, NORMAL, action_error, email, id};
+use onepassword_users_test_kit::harness::{ALL, API_VERSIONS, Harness, NO_OPTIONS, action_error, email, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
@@ -13,7 +13,7 @@ fn ids(users: &[User]) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn list_gives_every_user_exactly_as_the_account_has_them() {
+async fn list_returns_every_user_in_full() {
     for version in API_VERSIONS {
         let harness = Harness::with(Config { users: 2500, ..Config::default() }).await;
         harness.values.set("api-version", version);
@@ -53,7 +53,7 @@ async fn list_by_state() {
 }
 
 #[tokio::test]
-async fn list_25_000_users_once_each_with_and_without_limit() {
+async fn list_25_000_users_with_and_without_limit() {
     let harness = Harness::with(Config { users: 25_000, ..Config::default() }).await;
     let expected: Vec<String> =
         harness.simulator.account(|account| account.people().iter().map(|person| person.id.clone()).collect());
@@ -63,7 +63,7 @@ async fn list_25_000_users_once_each_with_and_without_limit() {
     assert!(ids(&all.users) == expected && all.next_page_token.is_none());
     assert_eq!(harness.requests().len(), 1 + 25);
 
-    // 7,777 is neither a page nor a divisor of anything.
+    // 7,777 is no multiple of a page, and does not divide the number of users.
     for limit in [1000, 7777, 25_000, 250_000] {
         let (mut found, mut page_token, mut calls) = (Vec::new(), None, 0);
         loop {
@@ -98,13 +98,13 @@ async fn one_host_serves_many_accounts_at_once() {
 }
 
 #[tokio::test]
-async fn the_longest_list_fits_into_the_component() {
+async fn the_longest_list_fits_into_memory() {
     let harness = Harness::with(Config { users: 250_000, ..Config::default() }).await;
     assert_eq!(harness.connector.list_users(ALL).await.unwrap().users.len(), 250_000);
 }
 
 #[tokio::test]
-async fn pages_smaller_than_asked_for_are_normal() {
+async fn smaller_pages_than_requested_are_followed() {
     let harness = Harness::with(Config { users: 60, page_size: 7, ..Config::default() }).await;
     assert_eq!(harness.connector.list_users(ALL).await.unwrap().users.len(), 60);
     let list =
@@ -139,7 +139,7 @@ async fn get_by_id_and_email() {
 }
 
 #[tokio::test]
-async fn get_of_nobody_and_of_two() {
+async fn get_of_missing_and_ambiguous_users() {
     let harness = Harness::new().await;
     for user in [id("NOBODY"), email("nobody@example.com")] {
         match action_error(harness.connector.get_user(user.clone()).await) {
@@ -149,10 +149,10 @@ async fn get_of_nobody_and_of_two() {
     }
     match action_error(harness.connector.get_user(email("helpdesk@example.com")).await) {
         Error::AmbiguousUser(error) => {
-            let both = |person: &&onepassword_users_simulator::Person| person.email == "helpdesk@example.com";
+            let is_match = |person: &&onepassword_users_simulator::Person| person.email == "helpdesk@example.com";
             let expected: Vec<String> = harness
                 .simulator
-                .account(|account| account.people().iter().filter(both).map(|p| p.id.clone()).collect());
+                .account(|account| account.people().iter().filter(is_match).map(|p| p.id.clone()).collect());
             assert_eq!((error.user_ids, error.email.as_str()), (expected, "helpdesk@example.com"));
         }
         other => panic!("{other:?}"),
@@ -170,24 +170,24 @@ async fn suspend_and_reactivate_by_id_and_email() {
         harness.connector.get_user(id(&wendy)).await.unwrap();
         harness.requests();
 
-        for (user, look) in [(id(&wendy), get), (email(WENDY), scan)] {
-            let suspended = harness.connector.suspend_user(user.clone(), NORMAL()).await.unwrap();
+        for (user, lookup) in [(id(&wendy), get), (email(WENDY), scan)] {
+            let suspended = harness.connector.suspend_user(user.clone(), NO_OPTIONS()).await.unwrap();
             assert_eq!((suspended.change, &suspended.user.state), (Change::Changed, &UserState::Suspended));
             assert_eq!((suspended.user.id.as_str(), harness.state(&wendy).as_str()), (&*wendy, "SUSPENDED"));
-            assert_eq!(harness.requests(), [look.clone(), format!("POST /v1/accounts/A/users/{wendy}:suspend")]);
+            assert_eq!(harness.requests(), [lookup.clone(), format!("POST /v1/accounts/A/users/{wendy}:suspend")]);
 
-            let again = harness.connector.suspend_user(user.clone(), NORMAL()).await.unwrap();
+            let again = harness.connector.suspend_user(user.clone(), NO_OPTIONS()).await.unwrap();
             assert_eq!((again.change, again.user), (Change::Already, suspended.user));
-            assert_eq!(harness.requests(), [look.as_str()], "what is so already sends no POST");
+            assert_eq!(harness.requests(), [lookup.as_str()], "no POST for an unchanged user");
 
-            let active = harness.connector.reactivate_user(user.clone(), NORMAL()).await.unwrap();
+            let active = harness.connector.reactivate_user(user.clone(), NO_OPTIONS()).await.unwrap();
             assert_eq!((active.change, &active.user.state), (Change::Changed, &UserState::Active));
             assert_eq!((active.user.id.as_str(), harness.state(&wendy).as_str()), (&*wendy, "ACTIVE"));
-            assert_eq!(harness.requests(), [look.clone(), format!("POST /v1/accounts/A/users/{wendy}:reactivate")]);
+            assert_eq!(harness.requests(), [lookup.clone(), format!("POST /v1/accounts/A/users/{wendy}:reactivate")]);
 
-            let again = harness.connector.reactivate_user(user, NORMAL()).await.unwrap();
+            let again = harness.connector.reactivate_user(user, NO_OPTIONS()).await.unwrap();
             assert_eq!((again.change, again.user), (Change::Already, active.user));
-            assert_eq!(harness.requests(), [look]);
+            assert_eq!(harness.requests(), [lookup]);
         }
     }
 }
@@ -218,33 +218,33 @@ async fn a_dry_run_changes_nothing() {
 async fn without_lookup_the_change_is_not_checked() {
     let harness = Harness::new().await;
     let wendy = harness.id(WENDY);
-    let blind = ChangeOptions::WITHOUT_LOOKUP;
+    let options = ChangeOptions::WITHOUT_LOOKUP;
     harness.connector.get_user(id(&wendy)).await.unwrap();
     harness.requests();
     for _ in 0..2 {
-        let change = harness.connector.suspend_user(id(&wendy), blind).await.unwrap();
+        let change = harness.connector.suspend_user(id(&wendy), options).await.unwrap();
         assert_eq!((change.change, change.user.state), (Change::NotChecked, UserState::Suspended));
         assert_eq!(harness.requests(), [format!("POST /v1/accounts/A/users/{wendy}:suspend")]);
     }
-    // An address has to be looked for all the same.
-    let change = harness.connector.suspend_user(email(WENDY), blind).await.unwrap();
+    // An e-mail address is looked up all the same.
+    let change = harness.connector.suspend_user(email(WENDY), options).await.unwrap();
     assert_eq!(change.change, Change::NotChecked);
     assert_eq!(harness.requests().len(), 2);
 }
 
 #[tokio::test]
-async fn a_user_in_an_unknown_state_is_in_neither_wanted_state() {
+async fn a_user_in_an_unknown_state_is_changed() {
     let harness = Harness::new().await;
     let misaki = harness.id("misaki.sato@example.com");
     assert_eq!(harness.state(&misaki), "STATE_UNSPECIFIED");
-    assert_eq!(harness.connector.reactivate_user(id(&misaki), NORMAL()).await.unwrap().change, Change::Changed);
+    assert_eq!(harness.connector.reactivate_user(id(&misaki), NO_OPTIONS()).await.unwrap().change, Change::Changed);
     harness.simulator.account(|account| account.person_mut(&misaki).unwrap().state = "LOCKED".into());
     assert_eq!(harness.connector.get_user(id(&misaki)).await.unwrap().state, UserState::Other("LOCKED".into()));
-    assert_eq!(harness.connector.suspend_user(id(&misaki), NORMAL()).await.unwrap().change, Change::Changed);
+    assert_eq!(harness.connector.suspend_user(id(&misaki), NO_OPTIONS()).await.unwrap().change, Change::Changed);
 }
 
 #[tokio::test]
-async fn nothing_that_a_caller_passes_changes_the_path() {
+async fn arguments_cannot_change_the_path() {
     let harness = Harness::new().await;
     for text in [
         "",
@@ -262,14 +262,14 @@ async fn nothing_that_a_caller_passes_changes_the_path() {
         &"A".repeat(10_000),
     ] {
         for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
-            match action_error(harness.connector.suspend_user(user, NORMAL()).await) {
+            match action_error(harness.connector.suspend_user(user, NO_OPTIONS()).await) {
                 Error::InvalidArgument(error) => assert_eq!(error.argument, "user"),
                 other => panic!("{text}: {other:?}"),
             }
         }
     }
     assert_eq!(harness.requests(), [""; 0], "nothing was sent");
-    // A page token may be anything, and stays a value.
+    // A page token may be any text. It stays one query value.
     for token in ["../", "%2e", "a&filter=x", "a#b", "a b", "a\r\nb", "é", "?", "a=b+c"] {
         let query = ListQuery { state: None, limit: Some(5), page_token: Some(token.into()) };
         action_error(harness.connector.list_users(query).await);

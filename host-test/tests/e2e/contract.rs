@@ -1,4 +1,4 @@
-//! What can be read off the component and its contract, before anything runs.
+//! The imports and exports of the component, and its WIT package.
 
 use onepassword_users_component::COMPONENT;
 use onepassword_users_host::{Error, Host, Limits};
@@ -6,8 +6,7 @@ use wasmtime::Engine;
 use wasmtime::component::Component;
 use wit_parser::{Docs, Resolve, TypeDefKind};
 
-/// Invariant: outbound HTTP, a monotonic clock, and two sources of values. No files, no sockets, no environment, no
-/// randomness, no standard streams.
+/// Outbound HTTP, a monotonic clock, settings and secrets. No files, sockets, environment, randomness or standard streams.
 const IMPORTS: [&str; 8] = [
     "automation:connector/secrets@0.1.0",
     "automation:connector/settings@0.1.0",
@@ -22,7 +21,7 @@ const IMPORTS: [&str; 8] = [
 const EXPORTS: [&str; 2] = ["onepassword:users/actions@0.1.0", "onepassword:users/types@0.1.0"];
 
 #[test]
-fn the_component_imports_exactly_what_it_may_use() {
+fn the_component_imports_only_the_allowed_interfaces() {
     let engine = Engine::default();
     let component = Component::new(&engine, COMPONENT).unwrap();
     let component = component.component_type();
@@ -35,32 +34,32 @@ fn the_component_imports_exactly_what_it_may_use() {
 }
 
 #[test]
-fn a_component_that_wants_more_does_not_link() {
-    for wanted in [
+fn a_component_with_other_imports_does_not_link() {
+    for import in [
         "wasi:cli/environment@0.2.0",
         "wasi:filesystem/preopens@0.2.0",
         "wasi:sockets/tcp@0.2.0",
         "wasi:random/random@0.2.0",
     ] {
         let greedy =
-            wat::parse_str(format!(r#"(component (import "{wanted}" (instance (export "f" (func)))))"#)).unwrap();
-        let Err(Error::Load(problem)) = Host::new(&greedy, Limits::default()) else { panic!("{wanted} was granted") };
-        assert!(problem.contains(wanted), "{problem}");
+            wat::parse_str(format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#)).unwrap();
+        let Err(Error::Load(problem)) = Host::new(&greedy, Limits::default()) else { panic!("{import} was linked") };
+        assert!(problem.contains(import), "{problem}");
     }
     let Err(Error::Load(_)) = Host::new(b"not a component", Limits::default()) else { panic!() };
 }
 
 #[test]
-fn the_contract_reads_complete_and_every_item_is_documented() {
+fn every_item_of_the_wit_package_is_documented() {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
     assert_eq!(resolve.worlds[world].exports.len(), 2);
 
     let mut undocumented = Vec::new();
-    let mut check = |docs: &Docs, what: String| {
+    let mut check = |docs: &Docs, item: String| {
         if docs.contents.as_deref().unwrap_or_default().trim().is_empty() {
-            undocumented.push(what);
+            undocumented.push(item);
         }
     };
     let ours = ["onepassword:users", "automation:connector"];
@@ -86,7 +85,7 @@ fn the_contract_reads_complete_and_every_item_is_documented() {
                     TypeDefKind::Variant(variant) => variant.cases.iter().map(|c| (c.name.as_str(), &c.docs)).collect(),
                     TypeDefKind::Enum(cases) => cases.cases.iter().map(|c| (c.name.as_str(), &c.docs)).collect(),
                     TypeDefKind::Flags(flags) => flags.flags.iter().map(|f| (f.name.as_str(), &f.docs)).collect(),
-                    // Borrowed from another interface by `use`, and documented there.
+                    // Imported from another interface with `use`, and documented there.
                     TypeDefKind::Type(_) => continue,
                     _ => Vec::new(),
                 };

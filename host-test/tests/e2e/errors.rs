@@ -1,11 +1,11 @@
-//! Every error case, from what really comes back over the wire, and that none of them changes anything or traps.
+//! Every error case, from responses over the wire. None of them may trap or change a user.
 
 use std::time::{Duration, Instant};
 
 use onepassword_users_host::Error as HostError;
 use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, UserState};
 use onepassword_users_simulator::{Fault, Operation, Simulator};
-use onepassword_users_test_kit::harness::{ALL, Harness, NORMAL, action_error, email, id};
+use onepassword_users_test_kit::harness::{ALL, Harness, NO_OPTIONS, action_error, email, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 const GATEWAY: &str = r#"{"code":CODE,"message":"its words","details":[]}"#;
@@ -16,7 +16,7 @@ fn gateway(status: u16, code: u8) -> Fault {
 
 #[tokio::test]
 async fn invalid_argument() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let query = |limit, page_token: Option<String>| ListQuery { state: None, limit, page_token };
     for (query, argument) in [
         (query(Some(0), None), "limit"),
@@ -37,7 +37,7 @@ async fn invalid_argument() {
 
 #[tokio::test]
 async fn misconfigured_names_the_setting_and_never_its_value() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     for (name, value) in [
         ("base-url", "http://hunter2.example"),
         ("base-url", "https://user:hunter2@api.1password.com"),
@@ -55,7 +55,7 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
         ("client-secret", ""),
         ("access-token", "hunter2 x"),
     ] {
-        let harness = Harness::impatient().await;
+        let harness = Harness::without_retries().await;
         harness.values.set(name, value);
         let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else {
             panic!("{name} {value}")
@@ -72,20 +72,20 @@ async fn misconfigured_names_the_setting_and_never_its_value() {
     harness.connector.list_users(ALL).await.unwrap();
     assert!(
         harness.simulator.take_records()[0].target.starts_with("/v1beta1/"),
-        "the version at the end chooses the routes"
+        "the version at the end of the base URL chooses the routes"
     );
 }
 
 #[tokio::test]
-async fn misconfigured_if_the_service_has_no_such_routes_or_account() {
-    let harness = Harness::impatient().await;
+async fn misconfigured_for_unknown_routes_or_accounts() {
+    let harness = Harness::without_retries().await;
     harness.simulator.inject(Operation::Token, Fault::reply(404, "<html>Not Found</html>"));
     let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.name, "base-url");
     harness.simulator.inject(Operation::List, gateway(404, 5));
     let Error::Misconfigured(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!((error.name.as_str(), error.reply.unwrap().status), ("account-id", 404));
-    // A page of another server does not make every user a missing one.
+    // A 404 of another server does not mean that the user is missing.
     harness.simulator.inject(Operation::Get, Fault::reply(404, "<html>Not Found</html>"));
     let Error::Misconfigured(error) = action_error(harness.connector.get_user(id("A")).await) else { panic!() };
     assert_eq!(error.name, "base-url");
@@ -99,7 +99,7 @@ async fn unauthenticated() {
         (401, r#"{"code":16,"message":"its words","details":[]}"#, Some("16")),
         (401, "its words", None),
     ] {
-        let harness = Harness::impatient().await;
+        let harness = Harness::without_retries().await;
         harness.simulator.inject(Operation::Token, Fault::reply(status, body));
         let Error::Unauthenticated(error) = action_error(harness.connector.list_users(ALL).await) else {
             panic!("{body}")
@@ -108,7 +108,7 @@ async fn unauthenticated() {
         assert_eq!(error.reply.message, "its words");
         assert_eq!(harness.requests().len(), 1);
     }
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     harness.values.set("client-secret", "wrong");
     let Error::Unauthenticated(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert_eq!(error.reply.code.as_deref(), Some("invalid_client"));
@@ -116,7 +116,7 @@ async fn unauthenticated() {
 
 #[tokio::test]
 async fn permission_denied_names_the_permission() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
     let application = harness.simulator.add_application(&[Operation::Get]);
     harness.values.set("client-id", &application.client_id);
@@ -124,7 +124,7 @@ async fn permission_denied_names_the_permission() {
     harness.connector.get_user(id(&wendy)).await.unwrap();
     let Error::PermissionDenied(error) = action_error(harness.connector.list_users(ALL).await) else { panic!() };
     assert!(error.message.contains("list users"), "{}", error.message);
-    let Error::PermissionDenied(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+    let Error::PermissionDenied(error) = action_error(harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await)
     else {
         panic!()
     };
@@ -139,20 +139,20 @@ async fn permission_denied_names_the_permission() {
 
 #[tokio::test]
 async fn last_owner_and_externally_managed() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let Error::LastOwner(error) =
-        action_error(harness.connector.suspend_user(email("margaret.okafor@example.com"), NORMAL()).await)
+        action_error(harness.connector.suspend_user(email("margaret.okafor@example.com"), NO_OPTIONS()).await)
     else {
         panic!()
     };
     assert_eq!((error.reply.status, error.reply.message.as_str()), (403, "no_owner_remain"));
     let Error::ExternallyManaged(error) =
-        action_error(harness.connector.suspend_user(email("ines.provider@example.com"), NORMAL()).await)
+        action_error(harness.connector.suspend_user(email("ines.provider@example.com"), NO_OPTIONS()).await)
     else {
         panic!()
     };
     assert_eq!(error.reply.status, 403);
-    // The words decide, whichever status they come with.
+    // The message decides, whatever the status.
     let wendy = harness.id(WENDY);
     for (status, words) in
         [(403, "EAM users cannot be suspended"), (400, "managed externally"), (409, "externally_managed")]
@@ -161,14 +161,14 @@ async fn last_owner_and_externally_managed() {
             Operation::Suspend,
             Fault::reply(status, &GATEWAY.replace("CODE", "9").replace("its words", words)),
         );
-        let error = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await);
+        let error = action_error(harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await);
         assert!(matches!(error, Error::ExternallyManaged(_)), "{error:?}");
     }
 }
 
 #[tokio::test]
 async fn rate_limited() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
     let body = GATEWAY.replace("CODE", "8");
     let headers = vec![("Retry-After".into(), "7".into())];
@@ -184,7 +184,7 @@ async fn rate_limited() {
 #[tokio::test]
 async fn unavailable_for_server_errors() {
     for status in [408, 500, 502, 503, 504] {
-        let harness = Harness::impatient().await;
+        let harness = Harness::without_retries().await;
         let wendy = harness.id(WENDY);
         for _ in 0..10 {
             harness.simulator.inject(Operation::Get, Fault::reply(status, "<html>Bad Gateway</html>"));
@@ -192,8 +192,8 @@ async fn unavailable_for_server_errors() {
         }
         let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
         assert_eq!((error.reply.unwrap().status, error.may_have_changed), (status, false));
-        let blind = ChangeOptions::WITHOUT_LOOKUP;
-        let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), blind).await) else {
+        let options = ChangeOptions::WITHOUT_LOOKUP;
+        let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), options).await) else {
             panic!()
         };
         assert_eq!((error.reply.unwrap().message.as_str(), error.may_have_changed), ("its words", true));
@@ -201,10 +201,10 @@ async fn unavailable_for_server_errors() {
 }
 
 #[tokio::test]
-async fn unavailable_without_an_answer() {
-    let harness = Harness::impatient().await;
+async fn unavailable_without_a_response() {
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
-    let blind = ChangeOptions::WITHOUT_LOOKUP;
+    let options = ChangeOptions::WITHOUT_LOOKUP;
     harness.values.set("timeout", "1");
     harness.connector.get_user(id(&wendy)).await.unwrap();
 
@@ -212,39 +212,40 @@ async fn unavailable_without_an_answer() {
     let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert_eq!((error.reply, error.may_have_changed), (None, false));
 
-    // A change that got no answer: what can be looked at is told, what cannot is not.
+    // A change without a response is read back. If that fails, the error says that it may have been made.
     harness.simulator.inject(Operation::Suspend, Fault::Lose);
     harness.simulator.inject(Operation::Get, Fault::Close);
-    let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), blind).await) else {
+    let Error::Unavailable(error) = action_error(harness.connector.suspend_user(id(&wendy), options).await) else {
         panic!()
     };
     assert!(error.may_have_changed && error.message.contains("look at it"), "{}", error.message);
     assert_eq!(harness.state(&wendy), "SUSPENDED");
     harness.simulator.inject(Operation::Reactivate, Fault::Lose);
-    let change = harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
+    let change = harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
     assert_eq!((change.change, change.user.state), (Change::Changed, UserState::Active));
 
     harness.simulator.inject(Operation::Get, Fault::Delay(Duration::from_secs(30)));
-    let began = Instant::now();
+    let start = Instant::now();
     let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert!(error.message.contains("in time"), "{}", error.message);
-    assert!(began.elapsed() < Duration::from_secs(10), "one second was allowed: {:?}", began.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(10), "the timeout is one second, it took {:?}", start.elapsed());
 
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    harness.values.set("base-url", &format!("http://{nobody}"));
+    let unused = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    harness.values.set("base-url", &format!("http://{unused}"));
     let Error::Unavailable(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
-    assert!(error.message.contains(&nobody.to_string()), "{}", error.message);
+    assert!(error.message.contains(&unused.to_string()), "{}", error.message);
 }
 
 #[tokio::test]
-async fn invalid_response_to_a_look_changes_nothing() {
-    let harness = Harness::impatient().await;
+async fn invalid_response_to_a_lookup_changes_nothing() {
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
     let other = r#"{"id":"SOMEBODYELSE","state":"ACTIVE"}"#;
     for body in ["", "{}", "null", "[]", "<html>Sign in</html>", "{\"id\":1}", other, "{\"id\":\"A\"", "\u{0}", "[[[["]
     {
         harness.simulator.inject(Operation::Get, Fault::reply(200, body));
-        let Error::InvalidResponse(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+        let Error::InvalidResponse(error) =
+            action_error(harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await)
         else {
             panic!("{body}")
         };
@@ -267,7 +268,7 @@ async fn invalid_response_to_a_look_changes_nothing() {
 
 #[tokio::test]
 async fn invalid_response_to_a_change_claims_nothing() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
     for body in [
         String::new(),
@@ -278,7 +279,8 @@ async fn invalid_response_to_a_change_claims_nothing() {
         r#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#.into(),
     ] {
         harness.simulator.inject(Operation::Suspend, Fault::reply(200, &body));
-        let Error::InvalidResponse(error) = action_error(harness.connector.suspend_user(id(&wendy), NORMAL()).await)
+        let Error::InvalidResponse(error) =
+            action_error(harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await)
         else {
             panic!("{body}")
         };
@@ -288,7 +290,7 @@ async fn invalid_response_to_a_change_claims_nothing() {
 
 #[tokio::test]
 async fn invalid_response_to_a_list_is_never_a_short_list() {
-    let harness = Harness::impatient().await;
+    let harness = Harness::without_retries().await;
     let too_many: String = (0..1001).map(|n| format!(r#"{{"id":"U{n}"}},"#)).collect();
     let first = r#"{"results":[{"id":"A"}],"next_page_token":"again"}"#;
     for bodies in [
@@ -307,13 +309,13 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
         let error = action_error(harness.connector.list_users(ALL).await);
         assert!(matches!(error, Error::InvalidResponse(_)), "{bodies:?}: {error:?}");
     }
-    // A filter that is not obeyed would pass for an answer.
+    // A response that ignores the filter is invalid as well.
     harness.simulator.inject(Operation::List, Fault::reply(200, r#"{"results":[{"id":"A","state":"ACTIVE"}]}"#));
     let suspended =
         ListQuery { state: Some(onepassword_users_host::types::StateFilter::Suspended), limit: None, page_token: None };
     let error = action_error(harness.connector.list_users(suspended).await);
     assert!(matches!(error, Error::InvalidResponse(_)), "{error:?}");
-    // These are what they seem to be.
+    // These responses are valid.
     for (body, count) in [("{}", 0), (r#"{"results":[]}"#, 0), (r#"{"results":[{"id":"A"},{"id":"A"},{"id":"B"}]}"#, 2)]
     {
         harness.simulator.inject(Operation::List, Fault::reply(200, body));
@@ -322,8 +324,8 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
 }
 
 #[tokio::test]
-async fn other_for_refusals_that_are_not_known() {
-    let harness = Harness::impatient().await;
+async fn other_for_unknown_refusals() {
+    let harness = Harness::without_retries().await;
     for (status, code) in [(400, 3), (405, 12), (501, 12), (418, 2)] {
         harness.simulator.inject(Operation::List, gateway(status, code));
         let Error::Other(error) = action_error(harness.connector.list_users(ALL).await) else { panic!("{status}") };
@@ -335,8 +337,8 @@ async fn other_for_refusals_that_are_not_known() {
 }
 
 #[tokio::test]
-async fn the_connector_is_as_good_as_new_after_every_error() {
-    let harness = Harness::impatient().await;
+async fn a_connector_works_after_every_error() {
+    let harness = Harness::without_retries().await;
     let wendy = harness.id(WENDY);
     for fault in [Fault::Close, Fault::Lose, gateway(500, 13), Fault::reply(200, "garbage"), gateway(403, 7)] {
         harness.simulator.inject(Operation::Get, fault);
@@ -344,11 +346,11 @@ async fn the_connector_is_as_good_as_new_after_every_error() {
         assert_eq!(harness.connector.get_user(id(&wendy)).await.unwrap().state, UserState::Active);
     }
     let tokens = harness.requests().iter().filter(|request| request.ends_with("/token")).count();
-    assert_eq!(tokens, 1, "and still has its token");
+    assert_eq!(tokens, 1, "the token is still cached");
 }
 
 #[tokio::test]
-async fn a_call_that_takes_too_long_is_ended_and_harms_no_other() {
+async fn a_call_is_ended_at_the_hosts_deadline_and_the_next_succeeds() {
     let simulator = Simulator::start(Default::default()).await.unwrap();
     let values = onepassword_users_test_kit::harness::values(&simulator);
     let options = onepassword_users_host::Options {
@@ -357,9 +359,9 @@ async fn a_call_that_takes_too_long_is_ended_and_harms_no_other() {
     };
     let connector = onepassword_users_test_kit::harness::HOST.connector(options).unwrap();
     simulator.inject(Operation::Token, Fault::Delay(Duration::from_secs(30)));
-    let began = Instant::now();
+    let start = Instant::now();
     let error = connector.list_users(ALL).await.unwrap_err();
     assert_eq!(error, HostError::Deadline(Duration::from_millis(300)));
-    assert!(began.elapsed() < Duration::from_secs(10));
+    assert!(start.elapsed() < Duration::from_secs(10));
     assert_eq!(connector.get_user(email(WENDY)).await.unwrap().email, WENDY);
 }

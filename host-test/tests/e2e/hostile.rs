@@ -1,5 +1,5 @@
-//! Hostile servers, over real sockets: raw TCP and HTTP that no honest service would send. Each row says what must come
-//! back, and how many requests may be sent. Nothing may trap, hang, or pass for a success.
+//! Misbehaving servers on real sockets. Each case has the expected result and the expected number of requests. None may trap,
+//! hang, or be taken for a success.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use onepassword_users_host::types::ChangeOptions;
 use onepassword_users_host::{Error, Options};
 use onepassword_users_test_kit::harness::{ALL, HOST, Values, action_error, id, options};
-use onepassword_users_test_kit::hostile::{Answer, At, Script, TOKEN, USER, http, ok, raw, serve};
+use onepassword_users_test_kit::hostile::{Answer, Script, TOKEN, Target, USER, http, ok, raw, serve};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -16,27 +16,27 @@ use tokio::net::TcpListener;
 enum Action {
     Get,
     List,
-    /// Without a look first.
+    /// Without a look-up first.
     Suspend,
 }
 
-struct Row {
+struct Case {
     name: &'static str,
-    at: At,
+    target: Target,
     action: Action,
     script: Script,
-    /// `ok`, or the code of the error.
+    /// `ok`, or the code of the expected error.
     expected: &'static str,
-    /// How many requests must arrive, tokens included; from 25,000 on it is too many to be exact.
+    /// The expected number of requests, token requests included. Not checked from 25,000 on.
     requests: usize,
 }
 
 const ATTEMPTS: usize = 2;
 
-/// A row about a call that always gets the same bytes, after which the connection is closed.
-fn get(name: &'static str, bytes: Vec<u8>, expected: &'static str, calls: usize) -> Row {
+/// A case in which every API request gets the same bytes, and then the connection is closed.
+fn get(name: &'static str, bytes: Vec<u8>, expected: &'static str, calls: usize) -> Case {
     let script: Script = Box::new(move |_, _| Answer::Bytes(bytes.clone()));
-    Row { name, at: At::Call, action: Action::Get, script, expected, requests: 1 + calls }
+    Case { name, target: Target::Api, action: Action::Get, script, expected, requests: 1 + calls }
 }
 
 fn list(
@@ -44,36 +44,42 @@ fn list(
     page: impl Fn(usize, &str) -> String + Send + Sync + 'static,
     expected: &'static str,
     calls: usize,
-) -> Row {
+) -> Case {
     let script: Script = Box::new(move |n, head| Answer::Bytes(ok(&page(n, head))));
-    Row { name, at: At::Call, action: Action::List, script, expected, requests: 1 + calls }
+    Case { name, target: Target::Api, action: Action::List, script, expected, requests: 1 + calls }
 }
 
-fn token(name: &'static str, bytes: Vec<u8>, expected: &'static str, requests: usize) -> Row {
+fn token(name: &'static str, bytes: Vec<u8>, expected: &'static str, requests: usize) -> Case {
     let script: Script = Box::new(move |_, _| Answer::Bytes(bytes.clone()));
-    Row { name, at: At::Token, action: Action::Get, script, expected, requests }
+    Case { name, target: Target::Token, action: Action::Get, script, expected, requests }
 }
 
-fn call(
+fn api(
     name: &'static str,
     script: impl Fn(usize, &str) -> Answer + Send + Sync + 'static,
     expected: &'static str,
     calls: usize,
-) -> Row {
-    Row { name, at: At::Call, action: Action::Get, script: Box::new(script), expected, requests: 1 + calls }
+) -> Case {
+    Case { name, target: Target::Api, action: Action::Get, script: Box::new(script), expected, requests: 1 + calls }
 }
 
-/// A row about a suspension: what becomes of the POST, and the state that a look at the user finds then.
-fn suspend(name: &'static str, post: fn() -> Answer, state: &'static str, expected: &'static str, calls: usize) -> Row {
+/// A case of a suspension, with the answer to the POST, and the state in the response to a look-up.
+fn suspend(
+    name: &'static str,
+    post: fn() -> Answer,
+    state: &'static str,
+    expected: &'static str,
+    calls: usize,
+) -> Case {
     let script: Script = Box::new(move |_, head| match head.starts_with("POST ") {
         true => post(),
         false => Answer::Bytes(ok(&USER.replace("ACTIVE", state))),
     });
-    Row { name, at: At::Call, action: Action::Suspend, script, expected, requests: 1 + calls }
+    Case { name, target: Target::Api, action: Action::Suspend, script, expected, requests: 1 + calls }
 }
 
-fn rows() -> Vec<Row> {
-    let again = ATTEMPTS;
+fn cases() -> Vec<Case> {
+    let retried = ATTEMPTS;
     let retry_after = |value: &str| {
         http("429 Too Many Requests", &format!("Retry-After: {value}\r\nDate: Sun, 31 Dec 2023 23:59:30 GMT\r\n"), "{}")
     };
@@ -81,41 +87,46 @@ fn rows() -> Vec<Row> {
     let users = |ids: &[&str]| {
         ids.iter().map(|id| format!(r#"{{"id":"{id}","state":"ACTIVE"}}"#)).collect::<Vec<_>>().join(",")
     };
-    let mut rows = vec![
+    let mut cases = vec![
         // Connections.
-        get("closed after the request", raw(""), "unavailable", again),
-        get("closed within the status line", raw("HTTP/1.1 20"), "unavailable", again),
-        get("closed within the headers", raw("HTTP/1.1 200 OK\r\nContent-Le"), "unavailable", again),
-        get("closed after the headers", raw("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"), "unavailable", again),
+        get("closed after the request", raw(""), "unavailable", retried),
+        get("closed within the status line", raw("HTTP/1.1 20"), "unavailable", retried),
+        get("closed within the headers", raw("HTTP/1.1 200 OK\r\nContent-Le"), "unavailable", retried),
+        get("closed after the headers", raw("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\n"), "unavailable", retried),
         get(
             "closed within the body",
             raw("HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{\"id\":"),
             "unavailable",
-            again,
+            retried,
         ),
         get(
             "closed within a chunk",
             raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n{\"id\":"),
             "unavailable",
-            again,
+            retried,
         ),
-        call("reset", |_, _| Answer::Reset, "unavailable", again),
-        call("silence", |_, _| Answer::Silence(raw("")), "unavailable", again),
-        call("silence after the status line", |_, _| Answer::Silence(raw("HTTP/1.1 200 OK\r\n")), "unavailable", again),
-        call(
+        api("reset", |_, _| Answer::Reset, "unavailable", retried),
+        api("silence", |_, _| Answer::Silence(raw("")), "unavailable", retried),
+        api(
+            "silence after the status line",
+            |_, _| Answer::Silence(raw("HTTP/1.1 200 OK\r\n")),
+            "unavailable",
+            retried,
+        ),
+        api(
             "silence within the body",
             |_, _| Answer::Silence(raw("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{")),
             "unavailable",
-            again,
+            retried,
         ),
-        call(
+        api(
             "headers byte by byte",
             |_, _| Answer::Drip(raw(""), ok(USER), Duration::from_millis(200)),
             "unavailable",
-            again,
+            retried,
         ),
-        // Never silent for long, so that only the deadline of the action ends it, which leaves no time for another try.
-        call(
+        // Never silent for as long as the idle timeout: the deadline ends the action, with no time for a retry.
+        api(
             "body byte by byte",
             |_, _| {
                 let head = raw("HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n");
@@ -124,22 +135,22 @@ fn rows() -> Vec<Row> {
             "unavailable",
             1,
         ),
-        call("fails once and then not", |n, _| Answer::Bytes(if n == 0 { raw("") } else { ok(USER) }), "ok", 2),
+        api("fails once, then succeeds", |n, _| Answer::Bytes(if n == 0 { raw("") } else { ok(USER) }), "ok", 2),
         // HTTP.
-        get("no HTTP at all", raw("SSH-2.0-OpenSSH_9.6\r\n"), "unavailable", again),
-        get("binary", vec![0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0], "unavailable", again),
-        get("an unknown version", raw("HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", again),
-        get("a status that is no number", raw("HTTP/1.1 OK 200\r\n\r\n"), "unavailable", again),
-        get("a status of four digits", raw("HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", again),
-        get("a header without a colon", raw("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"), "unavailable", again),
-        get("a NUL in a header", raw("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"), "unavailable", again),
+        get("not HTTP", raw("SSH-2.0-OpenSSH_9.6\r\n"), "unavailable", retried),
+        get("binary", vec![0x16, 3, 1, 0, 5, 1, 0, 0, 1, 0], "unavailable", retried),
+        get("an unknown version", raw("HTTP/9.9 200 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", retried),
+        get("a status that is no number", raw("HTTP/1.1 OK 200\r\n\r\n"), "unavailable", retried),
+        get("a status of four digits", raw("HTTP/1.1 2000 OK\r\nContent-Length: 0\r\n\r\n"), "unavailable", retried),
+        get("a header without a colon", raw("HTTP/1.1 200 OK\r\nnonsense\r\n\r\n"), "unavailable", retried),
+        get("a NUL in a header", raw("HTTP/1.1 200 OK\r\nX: a\0b\r\n\r\n"), "unavailable", retried),
         get(
             "two lengths that differ",
             [raw("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"), raw("Content-Length: 6\r\n\r\n{\"id\"}")].concat(),
             "unavailable",
-            again,
+            retried,
         ),
-        get("a negative length", raw("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}"), "unavailable", again),
+        get("a negative length", raw("HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n{}"), "unavailable", retried),
         get(
             "a length too short",
             raw(&format!("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n{USER}")),
@@ -150,16 +161,16 @@ fn rows() -> Vec<Row> {
             "a chunk size that is no number",
             raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n{}\r\n0\r\n\r\n"),
             "unavailable",
-            again,
+            retried,
         ),
         get(
             "a chunk size beyond all bounds",
             raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nffffffffffffffffff\r\n{}"),
             "unavailable",
-            again,
+            retried,
         ),
         get(
-            "chunks in good order",
+            "valid chunks",
             raw(&format!(
                 "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{USER}\r\n0\r\n\r\n",
                 USER.len()
@@ -168,7 +179,7 @@ fn rows() -> Vec<Row> {
             1,
         ),
         get("a body that ends with the connection", raw(&format!("HTTP/1.1 200 OK\r\n\r\n{USER}")), "ok", 1),
-        call(
+        api(
             "endless headers",
             |_, _| {
                 Answer::Endless(
@@ -177,27 +188,27 @@ fn rows() -> Vec<Row> {
                 )
             },
             "unavailable",
-            again,
+            retried,
         ),
-        call(
+        api(
             "one endless header",
             |_, _| Answer::Endless(raw("HTTP/1.1 200 OK\r\nX: "), vec![b'x'; 4096]),
             "unavailable",
-            again,
+            retried,
         ),
-        call(
+        api(
             "an endless status line",
             |_, _| Answer::Endless(raw("HTTP/1.1 200 "), vec![b'x'; 4096]),
             "unavailable",
-            again,
+            retried,
         ),
-        call(
+        api(
             "an endless body",
             |_, _| Answer::Endless(raw("HTTP/1.1 200 OK\r\n\r\n{\"id\":\""), vec![b'x'; 65536]),
             "invalid-response",
             1,
         ),
-        call(
+        api(
             "endless chunks",
             |_, _| {
                 Answer::Endless(
@@ -208,7 +219,7 @@ fn rows() -> Vec<Row> {
             "invalid-response",
             1,
         ),
-        call(
+        api(
             "a body of 64 MB",
             |_, _| {
                 Answer::Endless(raw("HTTP/1.1 200 OK\r\nContent-Length: 67108864\r\n\r\n{\"id\":\""), vec![b'x'; 65536])
@@ -222,11 +233,11 @@ fn rows() -> Vec<Row> {
             "ok",
             1,
         ),
-        call(
-            "100 Continue for ever",
+        api(
+            "100 Continue forever",
             |_, _| Answer::Endless(raw(""), raw("HTTP/1.1 100 Continue\r\n\r\n")),
             "unavailable",
-            again,
+            retried,
         ),
         get(
             "103 Early Hints first",
@@ -246,12 +257,12 @@ fn rows() -> Vec<Row> {
         get("304", raw("HTTP/1.1 304 Not Modified\r\n\r\n"), "invalid-response", 1),
         get("status 999", http("999 What", "", USER), "unavailable", 1),
         get(
-            "gzip that nobody asked for",
+            "gzip that was not requested",
             http("200 OK", "Content-Encoding: gzip\r\n", "\u{1f}\u{8b}"),
             "invalid-response",
             1,
         ),
-        // What stands between us and the service.
+        // Intermediaries.
         get(
             "a captive portal",
             http("200 OK", "Content-Type: text/html\r\n", "<html>Please sign in</html>"),
@@ -268,15 +279,15 @@ fn rows() -> Vec<Row> {
         ),
         get("redirect that keeps the method", redirect("307 Temporary Redirect", "/v2/"), "invalid-response", 1),
         get("redirect to nowhere", http("308 Permanent Redirect", "", ""), "invalid-response", 1),
-        get("redirect to nonsense", redirect("303 See Other", "\u{1}://[::"), "unavailable", again),
+        get("redirect to nonsense", redirect("303 See Other", "\u{1}://[::"), "unavailable", retried),
         // Tokens.
         get(
-            "401 for ever",
+            "401 forever",
             http("401 Unauthorized", "", r#"{"code":16,"message":"no","details":[]}"#),
             "unauthenticated",
             3,
         ),
-        call(
+        api(
             "401 and 200 in turn",
             |n, _| Answer::Bytes(if n % 2 == 0 { http("401 Unauthorized", "", "{}") } else { ok(USER) }),
             "ok",
@@ -284,8 +295,8 @@ fn rows() -> Vec<Row> {
         ),
         token("a token that lives 0 s", ok(&TOKEN.replace("900", "0")), "ok", 2),
         token("a token that lives -1 s", ok(&TOKEN.replace("900", "-1")), "ok", 2),
-        token("a token that lives for ever", ok(&TOKEN.replace("900", "1e99")), "ok", 2),
-        token("a token without a life", ok(&TOKEN.replace(r#","expires_in":900"#, "")), "ok", 2),
+        token("a token that lives forever", ok(&TOKEN.replace("900", "1e99")), "ok", 2),
+        token("a token without a lifetime", ok(&TOKEN.replace(r#","expires_in":900"#, "")), "ok", 2),
         token("a token with a line break", ok(&TOKEN.replace("canary-token", r"a\r\nX: y")), "invalid-response", 1),
         token("a token that is a number", ok(&TOKEN.replace(r#""canary-token""#, "7")), "invalid-response", 1),
         token("no token", ok("{}"), "invalid-response", 1),
@@ -293,15 +304,15 @@ fn rows() -> Vec<Row> {
         token("a token from a redirect", redirect("302 Found", "https://evil.example/token"), "invalid-response", 1),
         token("an endless failure", http("503 Service Unavailable", "", ""), "unavailable", ATTEMPTS),
         // Rate limits.
-        get("429 without Retry-After", http("429 Too Many Requests", "", "{}"), "rate-limited", again),
-        get("429, Retry-After: 0", retry_after("0"), "rate-limited", again),
-        get("429, Retry-After: 1", retry_after("1"), "rate-limited", again),
+        get("429 without Retry-After", http("429 Too Many Requests", "", "{}"), "rate-limited", retried),
+        get("429, Retry-After: 0", retry_after("0"), "rate-limited", retried),
+        get("429, Retry-After: 1", retry_after("1"), "rate-limited", retried),
         get("429, Retry-After: 100000", retry_after("100000"), "rate-limited", 1),
         get("429, Retry-After beyond all bounds", retry_after("99999999999999999999999"), "rate-limited", 1),
-        get("429, Retry-After: -1", retry_after("-1"), "rate-limited", again),
-        get("429, Retry-After: soon", retry_after("soon"), "rate-limited", again),
-        get("429, Retry-After a date to come", retry_after("Mon, 01 Jan 2024 00:00:00 GMT"), "rate-limited", 1),
-        get("429, Retry-After a date gone by", retry_after("Mon, 01 Jan 2018 00:00:00 GMT"), "rate-limited", again),
+        get("429, Retry-After: -1", retry_after("-1"), "rate-limited", retried),
+        get("429, Retry-After: soon", retry_after("soon"), "rate-limited", retried),
+        get("429, Retry-After in the future", retry_after("Mon, 01 Jan 2024 00:00:00 GMT"), "rate-limited", 1),
+        get("429, Retry-After in the past", retry_after("Mon, 01 Jan 2018 00:00:00 GMT"), "rate-limited", retried),
         // Pages.
         list(
             "a page token that repeats at once",
@@ -315,7 +326,7 @@ fn rows() -> Vec<Row> {
             "invalid-response",
             101,
         ),
-        list("pages for ever", |n, _| format!(r#"{{"next_page_token":"{n}"}}"#), "unavailable", 25_000),
+        list("endless pages", |n, _| format!(r#"{{"next_page_token":"{n}"}}"#), "unavailable", 25_000),
         list(
             "a page of 1,001 users",
             |_, _| format!(r#"{{"results":[{}]}}"#, vec![USER; 1001].join(",")),
@@ -363,7 +374,7 @@ fn rows() -> Vec<Row> {
             "ok",
             1,
         ),
-        get("a state that nobody knows", ok(r#"{"id":"A","state":"FROZEN"}"#), "ok", 1),
+        get("an unknown state", ok(r#"{"id":"A","state":"FROZEN"}"#), "ok", 1),
     ];
     let page = move |n: usize| {
         let (ids, next) = [
@@ -374,10 +385,10 @@ fn rows() -> Vec<Row> {
         format!(r#"{{"results":[{}]{next}}}"#, users(ids))
     };
     let suspended = || Answer::Bytes(ok(&USER.replace("ACTIVE", "SUSPENDED")));
-    rows.extend([
+    cases.extend([
         suspend("a suspension", suspended, "SUSPENDED", "ok", 1),
-        suspend("a suspension without an answer, but done", || Answer::Bytes(raw("")), "SUSPENDED", "ok", 2),
-        suspend("a suspension without an answer, and not done", || Answer::Bytes(raw("")), "ACTIVE", "unavailable", 4),
+        suspend("a suspension without a response, but done", || Answer::Bytes(raw("")), "SUSPENDED", "ok", 2),
+        suspend("a suspension without a response, and not done", || Answer::Bytes(raw("")), "ACTIVE", "unavailable", 4),
         suspend("a suspension in silence, but done", || Answer::Silence(raw("")), "SUSPENDED", "ok", 2),
         suspend("a suspension that was reset, but done", || Answer::Reset, "SUSPENDED", "ok", 2),
         suspend(
@@ -416,13 +427,17 @@ fn rows() -> Vec<Row> {
             1,
         ),
     ]);
-    rows.push(list("pages that shrink and overlap", move |n, _| page(n), "ok", 3));
-    rows
+    cases.push(list("pages that shrink and overlap", move |n, _| page(n), "ok", 3));
+    cases
 }
 
-/// Runs a row and says what is wrong with the outcome.
-async fn run(row: Row) -> Result<(), String> {
-    let (base_url, count) = serve(row.at, row.script).await;
+/// Runs a case.
+///
+/// # Errors
+///
+/// Describes a wrong outcome.
+async fn run(case: Case) -> Result<(), String> {
+    let (base_url, count) = serve(case.target, case.script).await;
     let values = Values::default();
     for (name, value) in [
         ("base-url", base_url.as_str()),
@@ -436,8 +451,8 @@ async fn run(row: Row) -> Result<(), String> {
         values.set(name, value);
     }
     let connector = HOST.connector(Options { deadline: Duration::from_secs(60), ..options(&values) }).unwrap();
-    let began = Instant::now();
-    let result = match row.action {
+    let start = Instant::now();
+    let result = match case.action {
         Action::Get => connector.get_user(id("A")).await.map(|user| format!("{user:?}")),
         Action::Suspend => {
             let change = connector.suspend_user(id("A"), ChangeOptions::WITHOUT_LOOKUP).await;
@@ -445,40 +460,40 @@ async fn run(row: Row) -> Result<(), String> {
         }
         Action::List => connector.list_users(ALL).await.map(|list| format!("{list:?}")),
     };
-    let took = began.elapsed();
+    let elapsed = start.elapsed();
     let (outcome, text) = match &result {
         Ok(text) => ("ok", text.clone()),
         Err(Error::Action(error)) => (error.code(), format!("{error:?}")),
         Err(error) => ("HOST", format!("{error:?}")),
     };
     let requests = count.load(Ordering::Relaxed);
-    let problem = if outcome != row.expected {
-        format!("{outcome} instead of {}: {text}", row.expected)
-    } else if requests != row.requests && row.requests < 25_000 {
-        format!("{requests} requests instead of {}", row.requests)
-    } else if took > Duration::from_secs(20) {
-        format!("it took {took:?}")
+    let problem = if outcome != case.expected {
+        format!("{outcome} instead of {}: {text}", case.expected)
+    } else if requests != case.requests && case.requests < 25_000 {
+        format!("{requests} requests instead of {}", case.requests)
+    } else if elapsed > Duration::from_secs(20) {
+        format!("it took {elapsed:?}")
     } else if text.contains("canary") {
-        format!("a secret shows: {text}")
+        format!("the result holds a secret: {text}")
     } else {
         return Ok(());
     };
-    Err(format!("{}: {problem}", row.name))
+    Err(format!("{}: {problem}", case.name))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_misbehaviour_ends_as_it_must() {
-    let rows = rows();
-    let names: std::collections::HashSet<&str> = rows.iter().map(|row| row.name).collect();
-    assert!(names.len() == rows.len() && names.len() >= 100, "{} rows", rows.len());
-    // Some wait for a second or more: side by side, but not so many that they wait for each other.
+async fn every_misbehaviour_has_the_expected_result() {
+    let cases = cases();
+    let names: std::collections::HashSet<&str> = cases.iter().map(|case| case.name).collect();
+    assert!(names.len() == cases.len() && names.len() >= 100, "{} cases", cases.len());
+    // Some cases wait for seconds, so they run concurrently, but not so many that they slow each other down.
     let permits = Arc::new(tokio::sync::Semaphore::new(8));
     let mut running = tokio::task::JoinSet::new();
-    for row in rows {
+    for case in cases {
         let permits = permits.clone();
         running.spawn(async move {
             let _permit = permits.acquire_owned().await.unwrap();
-            run(row).await
+            run(case).await
         });
     }
     let problems: Vec<String> = running.join_all().await.into_iter().filter_map(Result::err).collect();
@@ -486,8 +501,8 @@ async fn every_misbehaviour_ends_as_it_must() {
 }
 
 #[tokio::test]
-async fn an_answer_that_comes_before_the_request_was_read_is_judged() {
-    // The server refuses at once and never reads the body of the token request.
+async fn a_response_before_the_end_of_the_request_is_read() {
+    // The server responds at once, and never reads the body of the token request.
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let values = Values::default();
     for (name, value) in [
@@ -502,7 +517,7 @@ async fn an_answer_that_comes_before_the_request_was_read_is_judged() {
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = listener.accept().await {
             let body = r#"{"error":"invalid_client","error_description":"at once"}"#;
-            // One byte of the request was seen, which is enough for some.
+            // Some servers respond after the first byte of the request.
             stream.read_u8().await.unwrap();
             stream.write_all(&http("401 Unauthorized", "Connection: close\r\n", body)).await.unwrap();
             stream.shutdown().await.unwrap();

@@ -5,7 +5,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may end anywhere"
+    reason = "a test may panic"
 )]
 
 mod actions;

@@ -1,4 +1,4 @@
-//! TLS, certificates and proxies: what belongs to the host.
+//! The network options of the host: TLS, certificates and proxies.
 
 use std::io::Write;
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use tokio_rustls::rustls::pki_types::PrivateKeyDer;
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
-/// Speaks TLS, and passes what it hears on to the simulated service.
+/// A TLS server that forwards to the simulated service.
 async fn tls_front(certificate: &CertifiedKey<rcgen::KeyPair>, back: String) -> SocketAddr {
     let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
     let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -71,7 +71,7 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     let insecure = Network { insecure: true, ..Network::default() };
     assert!(connect(&values, insecure).get_user(email(WENDY)).await.is_ok());
 
-    // An expired one is refused, whoever vouches for it.
+    // An expired certificate is refused, even if its CA is trusted.
     let mut parameters = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap();
     parameters.not_before = rcgen::date_time_ymd(2020, 1, 1);
     parameters.not_after = rcgen::date_time_ymd(2021, 1, 1);
@@ -85,14 +85,14 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     assert!(matches!(refused, Error::Misconfigured(_)), "{refused:?}");
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
-    // A trusted certificate of another name is refused, too.
+    // A trusted certificate for another name is refused, too.
     values.set("base-url", &format!("https://127.0.0.1:{}", front.port()));
     let wrong_name = action_error(connect(&values, with_ca).get_user(email(WENDY)).await);
     assert!(matches!(wrong_name, Error::Misconfigured(_)), "{wrong_name:?}");
 }
 
 #[tokio::test]
-async fn a_connector_follows_its_base_url_from_http_to_https() {
+async fn a_connector_can_change_its_base_url_from_http_to_https() {
     let simulator = Simulator::start(Default::default()).await.unwrap();
     let certificate = generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let front = tls_front(&certificate, back(&simulator)).await;
@@ -106,7 +106,7 @@ async fn a_connector_follows_its_base_url_from_http_to_https() {
 }
 
 #[tokio::test]
-async fn a_ca_file_that_is_none_is_refused_at_once() {
+async fn an_invalid_ca_file_or_proxy_is_refused() {
     let values = Values::default();
     for (path, problem) in
         [("/nowhere/ca.pem", "/nowhere/ca.pem"), (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "no certificate")]
@@ -121,14 +121,14 @@ async fn a_ca_file_that_is_none_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn a_proxy_carries_the_requests_but_never_those_to_loopback() {
-    // A proxy that opens tunnels to one place, whatever it is asked for, and tells what it was asked for.
+async fn a_proxy_is_used_except_for_loopback() {
+    // A proxy that tunnels every request to the TLS server, and records the request lines.
     let simulator = Simulator::start(Default::default()).await.unwrap();
     let certificate = generate_simple_self_signed(["api.1password.example".to_owned()]).unwrap();
     let front = tls_front(&certificate, back(&simulator)).await;
     let proxy = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let proxy_url = format!("http://{}", proxy.local_addr().unwrap());
-    let (asked, mut questions) = tokio::sync::mpsc::unbounded_channel();
+    let (sender, mut request_lines) = tokio::sync::mpsc::unbounded_channel();
     tokio::spawn(async move {
         while let Ok((mut stream, _)) = proxy.accept().await {
             let mut head = Vec::new();
@@ -138,7 +138,7 @@ async fn a_proxy_carries_the_requests_but_never_those_to_loopback() {
             let head = String::from_utf8(head).unwrap();
             let first_line = head.lines().next().unwrap_or_default().to_owned();
             let is_refused = first_line.contains("refused");
-            asked.send(first_line).unwrap();
+            sender.send(first_line).unwrap();
             if is_refused {
                 stream.write_all(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\n\r\n").await.unwrap();
                 continue;
@@ -153,12 +153,12 @@ async fn a_proxy_carries_the_requests_but_never_those_to_loopback() {
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
     let network = Network { proxy: Proxy::Url(proxy_url), ca_file: Some(ca.path().into()), ..Network::default() };
 
-    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "to loopback without the proxy");
-    assert!(questions.try_recv().is_err());
+    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "loopback bypasses the proxy");
+    assert!(request_lines.try_recv().is_err());
 
     values.set("base-url", "https://api.1password.example");
-    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "to the service through it");
-    assert_eq!(questions.recv().await.unwrap(), "CONNECT api.1password.example:443 HTTP/1.1");
+    assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "other hosts go through the proxy");
+    assert_eq!(request_lines.recv().await.unwrap(), "CONNECT api.1password.example:443 HTTP/1.1");
 
     values.set("base-url", "https://refused.example");
     let error = action_error(connect(&values, network).get_user(email(WENDY)).await);

@@ -1,10 +1,10 @@
-//! When a token is obtained, reused, renewed, and when it must not be used.
+//! The token cache: tokens are obtained, reused, renewed, and never used with another identity.
 
 use std::time::Duration;
 
 use onepassword_users_host::types::Error;
 use onepassword_users_simulator::{Config, Fault, Operation, PERMISSIONS};
-use onepassword_users_test_kit::harness::{Harness, NORMAL, action_error, email, id};
+use onepassword_users_test_kit::harness::{Harness, NO_OPTIONS, action_error, email, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
@@ -20,17 +20,17 @@ async fn a_token_is_reused() {
     assert_eq!(counts, [2, 1, 1], "get by id");
 
     let harness = Harness::new().await;
-    harness.connector.suspend_user(id(&wendy), NORMAL()).await.unwrap();
-    assert_eq!(harness.requests().len(), 3, "a change by id: token, look, change");
-    harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
-    assert_eq!(harness.requests().len(), 2, "and then: look, change");
+    harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    assert_eq!(harness.requests().len(), 3, "a change by id: token, look-up, change");
+    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    assert_eq!(harness.requests().len(), 2, "with the token: look-up, change");
 
     let harness = Harness::new().await;
-    harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
-    assert_eq!(harness.requests().len(), 2, "already so: token, look");
-    harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
-    assert_eq!(harness.requests().len(), 1, "and then: look");
-    assert_eq!(harness.simulator.connections(), 1, "and all over one connection");
+    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    assert_eq!(harness.requests().len(), 2, "unchanged: token, look-up");
+    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    assert_eq!(harness.requests().len(), 1, "with the token: look-up");
+    assert_eq!(harness.simulator.connections(), 1, "all requests use one connection");
 }
 
 #[tokio::test]
@@ -38,12 +38,12 @@ async fn a_token_is_renewed_before_it_expires() {
     let harness =
         Harness::with(Config { users: 10, token_lifetime: Duration::from_secs(10), ..Config::default() }).await;
     let wendy = harness.id(WENDY);
-    let began = tokio::time::Instant::now();
+    let start = tokio::time::Instant::now();
     harness.connector.get_user(id(&wendy)).await.unwrap();
     harness.connector.get_user(id(&wendy)).await.unwrap();
     assert_eq!(harness.requests().len(), 3);
-    // It is renewed a fifth of its life before the end: after 8 s.
-    tokio::time::sleep_until(began + Duration::from_millis(8500)).await;
+    // It is renewed when a fifth of its lifetime is left: after 8 s.
+    tokio::time::sleep_until(start + Duration::from_millis(8500)).await;
     harness.connector.get_user(id(&wendy)).await.unwrap();
     let records = harness.simulator.take_records();
     assert_eq!(records.iter().map(|record| record.status).collect::<Vec<_>>(), [200, 200], "no 401 on the way");
@@ -51,15 +51,15 @@ async fn a_token_is_renewed_before_it_expires() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_taken_back_is_replaced_once() {
+async fn a_revoked_token_is_replaced_once() {
     let harness = Harness::new().await;
     let wendy = harness.id(WENDY);
     harness.connector.get_user(id(&wendy)).await.unwrap();
     harness.simulator.revoke_tokens();
     harness.requests();
-    harness.connector.suspend_user(id(&wendy), NORMAL()).await.unwrap();
+    harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await.unwrap();
     let statuses: Vec<u16> = harness.simulator.take_records().iter().map(|record| record.status).collect();
-    assert_eq!(statuses, [401, 200, 200, 200], "refused, token, look, change");
+    assert_eq!(statuses, [401, 200, 200, 200], "refused, token, look-up, change");
 
     for _ in 0..3 {
         harness.simulator.inject(Operation::Get, Fault::reply(401, r#"{"code":16,"message":"no","details":[]}"#));
@@ -67,7 +67,7 @@ async fn a_token_that_was_taken_back_is_replaced_once() {
     let Error::Unauthenticated(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
     assert_eq!((error.reply.status, error.reply.code.as_deref()), (401, Some("16")));
     let statuses: Vec<u16> = harness.simulator.take_records().iter().map(|record| record.status).collect();
-    assert_eq!(statuses, [401, 200, 401], "one new token, one more try");
+    assert_eq!(statuses, [401, 200, 401], "one new token, one retry");
 }
 
 #[tokio::test]
@@ -97,14 +97,14 @@ async fn a_token_is_never_used_for_another_identity() {
     get().await.unwrap();
     assert_eq!(harness.requests()[0], "POST /v1/oauth/token", "another base URL");
 
-    // A wrong secret is noticed when the next token is due, not before: the token is still good.
+    // A wrong secret has no effect until the next token request: the cached token is still valid.
     harness.values.set("client-secret", "wrong");
     get().await.unwrap();
     assert_eq!(harness.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn an_access_token_is_used_as_it_is_and_never_renewed() {
+async fn an_access_token_is_never_renewed() {
     let harness = Harness::new().await;
     let wendy = harness.id(WENDY);
     harness.values.set("access-token", &harness.simulator.issue_token());

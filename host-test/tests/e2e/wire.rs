@@ -1,10 +1,10 @@
-//! Exactly what goes over the wire, for every kind of request. Headers marked with a + are the host's.
+//! Snapshots of every kind of request as it is sent. Headers marked with a + are the host's.
 
 use onepassword_users_host::types::{ChangeOptions, ListQuery, StateFilter};
-use onepassword_users_test_kit::harness::{API_VERSIONS, Harness, NORMAL, id};
+use onepassword_users_test_kit::harness::{API_VERSIONS, Harness, NO_OPTIONS, id};
 
 /// The headers that the component sets.
-const OURS: [&str; 5] = ["accept", "authorization", "content-length", "content-type", "user-agent"];
+const COMPONENT_HEADERS: [&str; 5] = ["accept", "authorization", "content-length", "content-type", "user-agent"];
 
 #[tokio::test]
 async fn every_kind_of_request() {
@@ -20,14 +20,14 @@ async fn every_kind_of_request() {
         harness.connector.list_users(query(Some(StateFilter::Suspended), Some(1), None)).await.unwrap();
         harness.connector.get_user(id(&wendy)).await.unwrap();
         harness.connector.suspend_user(id(&wendy), ChangeOptions::WITHOUT_LOOKUP).await.unwrap();
-        harness.connector.reactivate_user(id(&wendy), NORMAL()).await.unwrap();
+        harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
 
         let mut text = String::new();
         for record in harness.simulator.take_records() {
             assert_eq!((record.status, &record.reason), (200, &None));
             text += &format!("{} {}\n", record.method, record.target);
             for (name, value) in &record.headers {
-                let mark = if OURS.contains(&name.as_str()) { ' ' } else { '+' };
+                let mark = if COMPONENT_HEADERS.contains(&name.as_str()) { ' ' } else { '+' };
                 text += &format!("{mark} {name}: {value}\n");
             }
             text += &format!("  [{}]\n", record.body);

@@ -1,11 +1,11 @@
-//! Nobody gets in without a key, and a reader's key changes nothing.
+//! Access control: keys, roles, and unusable key settings.
 
 use onepassword_users_spin_host::{Application, Failure, Options};
 use reqwest::Method;
 
-use crate::harness::{Answer, Harness, READER, RESPONDER, Setup, WENDY};
+use crate::harness::{Harness, READER, RESPONDER, Response, Setup, WENDY};
 
-const EVERYTHING: [(Method, &str); 8] = [
+const ROUTES: [(Method, &str); 8] = [
     (Method::GET, "/v1/users"),
     (Method::GET, "/v1/users/wendy.appleseed@example.com"),
     (Method::POST, "/v1/users/wendy.appleseed@example.com:suspend"),
@@ -17,9 +17,9 @@ const EVERYTHING: [(Method, &str); 8] = [
 ];
 
 #[tokio::test]
-async fn without_a_key_nothing_is_told_not_even_what_there_is() {
+async fn without_a_key_every_route_is_unauthorized() {
     let harness = Harness::new().await;
-    for (method, path) in EVERYTHING {
+    for (method, path) in ROUTES {
         let request = || harness.request(method.clone(), path);
         for request in [
             request(),
@@ -32,21 +32,21 @@ async fn without_a_key_nothing_is_told_not_even_what_there_is() {
             request().header("cookie", format!("Authorization={READER}")),
             harness.request(method.clone(), &format!("{path}?access_token={RESPONDER}")),
         ] {
-            let answer = Answer::of(request).await;
-            assert_eq!((answer.status, answer.code()), (401, "unauthorized"), "{method} {path}");
-            assert_eq!(answer.header("www-authenticate"), "Bearer");
+            let response = Response::of(request).await;
+            assert_eq!((response.status, response.code()), (401, "unauthorized"), "{method} {path}");
+            assert_eq!(response.header("www-authenticate"), "Bearer");
         }
     }
-    assert_eq!(harness.requests(), (0, 0), "and nobody is asked");
+    assert_eq!(harness.requests(), (0, 0), "the service gets no request");
 }
 
 #[tokio::test]
-async fn a_reader_may_read_and_a_responder_everything() {
+async fn readers_may_only_read_and_responders_may_do_everything() {
     let harness = Harness::new().await;
-    for (method, path) in &EVERYTHING[..6] {
-        let answer = |key| Answer::of(harness.request(method.clone(), path).bearer_auth(key));
-        assert_eq!(answer(RESPONDER).await.status, 200, "{method} {path}");
-        let reader = answer(READER).await;
+    for (method, path) in &ROUTES[..6] {
+        let response = |key| Response::of(harness.request(method.clone(), path).bearer_auth(key));
+        assert_eq!(response(RESPONDER).await.status, 200, "{method} {path}");
+        let reader = response(READER).await;
         if path.contains(':') {
             assert_eq!((reader.status, reader.code()), (403, "forbidden"), "{path}");
             assert_eq!(reader.header("www-authenticate"), "Bearer error=\"insufficient_scope\"");
@@ -56,25 +56,25 @@ async fn a_reader_may_read_and_a_responder_everything() {
     }
     let dry = harness.request(Method::POST, &format!("/v1/users/{WENDY}:suspend")).bearer_auth(READER);
     let dry = dry.header("content-type", "application/json").body(r#"{"dry_run":true}"#);
-    assert_eq!(Answer::of(dry).await.code(), "forbidden", "not even in a dry run");
+    assert_eq!(Response::of(dry).await.code(), "forbidden", "a dry run needs the permission, too");
     let keys: Vec<_> = harness.log().into_iter().map(|line| line["key"].as_str().unwrap().to_owned()).collect();
     assert!(keys.iter().any(|key| key == "soc") && keys.iter().any(|key| key == "ir"));
 }
 
 #[tokio::test]
-async fn keys_are_rotated_by_having_two_for_a_while() {
+async fn two_keys_of_a_role_work_at_once_for_rotation() {
     let old = "old-key-canary-cccccccccccccccccccc";
     let harness = Setup::new().await.set("responder_keys", &format!("{old}, {RESPONDER}\n")).serve().await;
     for key in [old, RESPONDER] {
         let path = format!("/v1/users/{WENDY}:suspend");
-        assert_eq!(Answer::of(harness.request(Method::POST, &path).bearer_auth(key)).await.status, 200);
+        assert_eq!(Response::of(harness.request(Method::POST, &path).bearer_auth(key)).await.status, 200);
     }
     let labels: Vec<_> = harness.log().into_iter().map(|line| line["key"].clone()).collect();
     assert_eq!(labels, ["responder-1", "responder-2"]);
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_meant_close_the_service() {
+async fn unusable_keys_close_every_route() {
     for (readers, responders, problem) in [
         ("", "", "neither reader_keys nor responder_keys has a key"),
         ("short", RESPONDER, "reader_keys: entry 1 is a key of less than 32 characters"),
@@ -82,11 +82,11 @@ async fn keys_that_cannot_be_meant_close_the_service() {
         (RESPONDER, RESPONDER, "share a key"),
     ] {
         let harness = Setup::new().await.set("reader_keys", readers).set("responder_keys", responders).serve().await;
-        let routes = EVERYTHING.into_iter().chain([(Method::GET, "/healthz")]);
+        let routes = ROUTES.into_iter().chain([(Method::GET, "/healthz")]);
         for (method, path) in routes {
-            let answer = Answer::of(harness.request(method.clone(), path).bearer_auth(RESPONDER)).await;
-            assert_eq!((answer.status, answer.code()), (503, "keys-not-usable"), "{method} {path}");
-            assert!(!answer.json.to_string().contains(problem), "outsiders are not told why");
+            let response = Response::of(harness.request(method.clone(), path).bearer_auth(RESPONDER)).await;
+            assert_eq!((response.status, response.code()), (503, "keys-not-usable"), "{method} {path}");
+            assert!(!response.json.to_string().contains(problem), "the reason is only in the log");
             let log = harness.log();
             assert!(log[0]["problem"].as_str().unwrap().contains(problem), "{log:?}");
             assert!(!log[0].to_string().contains("canary"));
@@ -95,30 +95,33 @@ async fn keys_that_cannot_be_meant_close_the_service() {
     }
 }
 
-/// A vault that fails lets nobody in, and one that does not answer keeps nobody waiting for ever.
+/// The provider of the keys fails or hangs. Requests are refused in bounded time.
 #[tokio::test]
-async fn keys_that_cannot_be_read_close_the_service() {
+async fn unreadable_keys_close_every_route() {
     for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
         let mut setup = Setup::new().await;
-        setup.failing = [("responder_keys".to_owned(), failure)].into();
+        setup.failures = [("responder_keys".to_owned(), failure)].into();
         let harness = setup.serve().await;
-        let answer = harness.get("/v1/users").await;
-        assert_eq!((answer.status, answer.code(), &answer.json["retryable"]), (503, "keys-not-usable", &true.into()));
+        let response = harness.get("/v1/users").await;
+        assert_eq!(
+            (response.status, response.code(), &response.json["retryable"]),
+            (503, "keys-not-usable", &true.into())
+        );
         assert!(harness.log()[0]["problem"].as_str().unwrap().starts_with("the variable responder_keys: "));
     }
 }
 
-/// One list may be empty: then nobody has what it would allow.
+/// One of the two key variables may be empty. Nobody has its role then.
 #[tokio::test]
-async fn one_list_of_keys_is_enough() {
+async fn one_key_variable_is_enough() {
     let harness = Setup::new().await.set("responder_keys", "").serve().await;
     assert_eq!(harness.get("/v1/users?limit=1").await.status, 200);
     assert_eq!(harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await.status, 401);
 }
 
-/// As with Spin, an application without its required variables does not start.
+/// As in Spin, the application does not start.
 #[tokio::test]
-async fn required_variables_must_be_set() {
+async fn missing_and_invalid_variables_are_refused() {
     for name in ["account_id", "client_id", "client_secret", "reader_keys", "responder_keys"] {
         let mut setup = Setup::new().await;
         setup.variables.remove(name);

@@ -1,16 +1,16 @@
-//! Every route, when all is well.
+//! Every route, without faults.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Harness, RESPONDER, WENDY};
+use crate::harness::{Harness, RESPONDER, Response, WENDY};
 
 fn emails(list: &Value) -> Vec<&str> {
     list["users"].as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect()
 }
 
 #[tokio::test]
-async fn users_are_listed_whole_or_in_parts() {
+async fn users_are_listed_at_once_or_by_page_token() {
     let harness = Harness::new().await;
     let all = harness.get("/v1/users").await;
     assert_eq!((all.status, emails(&all.json).len()), (200, 60));
@@ -33,7 +33,7 @@ async fn users_are_listed_whole_or_in_parts() {
 }
 
 #[tokio::test]
-async fn a_user_is_found_by_id_or_address() {
+async fn a_user_is_found_by_id_or_email() {
     let harness = Harness::new().await;
     let id = harness.id(WENDY);
     let by_id = harness.get(&format!("/v1/users/{id}")).await;
@@ -46,7 +46,7 @@ async fn a_user_is_found_by_id_or_address() {
 }
 
 #[tokio::test]
-async fn a_user_is_suspended_and_reactivated_and_the_answer_tells_whether_anything_changed() {
+async fn suspend_and_reactivate_report_the_outcome() {
     let harness = Harness::new().await;
     for (verb, state) in [("suspend", "SUSPENDED"), ("reactivate", "ACTIVE")] {
         let path = format!("/v1/users/{WENDY}:{verb}");
@@ -55,10 +55,10 @@ async fn a_user_is_suspended_and_reactivated_and_the_answer_tells_whether_anythi
         assert_eq!((dry.status, &dry.json["change"]), (200, &json!("would-change")));
         assert_eq!(harness.state(WENDY), before);
         for (body, change) in [("", "changed"), ("{}", "already"), (r#"{"dry_run":false}"#, "already")] {
-            let answer = harness.post(&path, body).await;
-            assert_eq!((answer.status, &answer.json["change"]), (200, &json!(change)));
-            assert_eq!(answer.json["user"]["email"], WENDY);
-            assert_eq!(answer.json["user"]["state"].as_str().unwrap().to_uppercase(), state);
+            let response = harness.post(&path, body).await;
+            assert_eq!((response.status, &response.json["change"]), (200, &json!(change)));
+            assert_eq!(response.json["user"]["email"], WENDY);
+            assert_eq!(response.json["user"]["state"].as_str().unwrap().to_uppercase(), state);
             assert_eq!(harness.state(WENDY), state);
         }
     }
@@ -67,43 +67,43 @@ async fn a_user_is_suspended_and_reactivated_and_the_answer_tells_whether_anythi
 }
 
 #[tokio::test]
-async fn the_test_obtains_a_token_of_its_own_and_lists_one_user() {
+async fn the_test_route_obtains_a_new_token_and_lists_one_user() {
     let harness = Harness::new().await;
     harness.get("/v1/users?limit=1").await;
     harness.requests();
-    let answer = harness.post("/v1/test", "").await;
-    assert_eq!((answer.status, &answer.json["ok"]), (200, &json!(true)));
-    assert_eq!(answer.json["checks"].as_array().unwrap().len(), 4);
-    assert_eq!(harness.requests(), (2, 1), "a token, though there was one, and a page");
+    let response = harness.post("/v1/test", "").await;
+    assert_eq!((response.status, &response.json["ok"]), (200, &json!(true)));
+    assert_eq!(response.json["checks"].as_array().unwrap().len(), 4);
+    assert_eq!(harness.requests(), (2, 1), "a new token in spite of the cached one, and a page");
 }
 
 #[tokio::test]
-async fn the_description_is_the_one_in_the_repository() {
+async fn the_served_description_matches_the_repository() {
     let harness = Harness::new().await;
-    let answer = harness.get("/openapi.json").await;
+    let response = harness.get("/openapi.json").await;
     let own: Value = serde_json::from_str(include_str!("../../../../spin/openapi.json")).unwrap();
-    assert_eq!(answer.json, own);
+    assert_eq!(response.json, own);
 }
 
 #[tokio::test]
-async fn health_needs_no_key_and_calls_nobody() {
+async fn the_health_route_needs_no_key_and_sends_no_request() {
     let harness = Harness::new().await;
-    let answer = Answer::of(harness.request(Method::GET, "/healthz")).await;
-    assert_eq!((answer.status, answer.json), (200, json!({ "status": "ok" })));
+    let response = Response::of(harness.request(Method::GET, "/healthz")).await;
+    assert_eq!((response.status, response.json), (200, json!({ "status": "ok" })));
     assert_eq!(harness.requests(), (0, 0));
 }
 
 #[tokio::test]
-async fn each_request_has_one_line_in_the_log() {
+async fn every_request_writes_one_log_line() {
     let harness = Harness::new().await;
     let id = harness.id(WENDY);
     harness.get("/v1/users?limit=7").await;
     harness.post(&format!("/v1/users/{WENDY}:suspend"), r#"{"dry_run":true}"#).await;
     harness.post(&format!("/v1/users/{id}:suspend"), "").await;
     harness.get("/v1/users/NOBODY").await;
-    Answer::of(harness.request(Method::GET, "/v1/users").bearer_auth("wrong")).await;
-    Answer::of(harness.request(Method::GET, "/healthz")).await;
-    Answer::of(harness.request(Method::POST, "/v1/users/a%0d%0ab:suspend").bearer_auth(RESPONDER)).await;
+    Response::of(harness.request(Method::GET, "/v1/users").bearer_auth("wrong")).await;
+    Response::of(harness.request(Method::GET, "/healthz")).await;
+    Response::of(harness.request(Method::POST, "/v1/users/a%0d%0ab:suspend").bearer_auth(RESPONDER)).await;
 
     let mut lines = harness.log();
     for line in &mut lines {
@@ -112,10 +112,10 @@ async fn each_request_has_one_line_in_the_log() {
         let time = time.as_str().unwrap();
         assert!(time.len() == 24 && time.starts_with("20") && time.ends_with('Z'), "{time}");
         assert!(line.remove("milliseconds").unwrap().is_u64());
-        // Whoever has no key writes nothing into the log.
+        // Without a key, nothing of the request is logged.
         let request = line.remove("request");
         assert_eq!(request.is_none(), line["outcome"] == "unauthorized");
-        assert!(!request.is_some_and(|request| request.as_str().unwrap().contains('?')), "a query is not logged");
+        assert!(!request.is_some_and(|request| request.as_str().unwrap().contains('?')), "the query is not logged");
         line.remove("problem");
     }
     assert_eq!(

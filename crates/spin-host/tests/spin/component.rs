@@ -1,10 +1,10 @@
-//! What can be read off the built application and its manifest, before anything runs.
+//! The imports of the built application, and its manifest.
 
 use onepassword_users_compose::interfaces;
 
 use crate::harness::manifest;
 
-/// Least authority: HTTP in and out, Spin's variables, clocks, and what the standard library asks for. No files, no sockets.
+/// HTTP in and out, Spin's variables, clocks, and the imports of the standard library. No files, no sockets.
 const IMPORTS: [&str; 20] = [
     "spin:variables/variables@3.0.0",
     "wasi:cli/environment@0.2.6",
@@ -29,7 +29,7 @@ const IMPORTS: [&str; 20] = [
 ];
 
 #[test]
-fn the_application_imports_exactly_what_it_may_use() {
+fn the_application_imports_only_the_allowed_interfaces() {
     manifest();
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip2/guest/onepassword_users_spin.wasm");
     let interfaces = interfaces(&std::fs::read(path).unwrap()).unwrap();
@@ -37,9 +37,9 @@ fn the_application_imports_exactly_what_it_may_use() {
     assert_eq!(interfaces.imports, IMPORTS);
 }
 
-/// Locked down: one host, whichever the variable names, and secrets that Spin knows as such.
+/// The only allowed host is that of the variable `base_url`.
 #[test]
-fn the_manifest_opens_one_way_and_hides_the_secrets() {
+fn the_manifest_allows_one_host_and_marks_the_secrets() {
     let manifest = manifest();
     assert_eq!(manifest.component().allowed_outbound_hosts, ["{{ base_url }}"]);
     let secrets: Vec<&str> =

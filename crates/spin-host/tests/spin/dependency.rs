@@ -1,4 +1,4 @@
-//! The component as a dependency of another application: composed, as Spin does it, with settings from Spin's variables.
+//! The component as a dependency of another application: composed as in Spin, with settings from Spin's variables.
 
 use std::sync::LazyLock;
 
@@ -34,7 +34,7 @@ async fn offboard(server: &Server, method: Method, user: &str, key: &str) -> (u1
 }
 
 #[tokio::test]
-async fn another_application_suspends_a_user_by_calling_the_component() {
+async fn an_application_suspends_a_user_through_the_component() {
     let simulator = Simulator::start(Config { users: 60, ..Config::default() }).await.unwrap();
     let server = serve(&simulator, &[]).await;
     let post = |user, key| offboard(&server, Method::POST, user, key);
@@ -50,11 +50,11 @@ async fn another_application_suspends_a_user_by_calling_the_component() {
     assert!(status == 502 && text.contains("last owner"), "{status}: {text}");
 
     let outside = client().get(format!("{}/elsewhere", server.url())).send().await.unwrap();
-    assert_eq!(outside.status(), 404, "the manifest routes /offboard alone");
+    assert_eq!(outside.status(), 404, "the manifest routes only /offboard");
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_the_variables_is_told() {
+async fn wrong_variables_are_reported() {
     let simulator = Simulator::start(Config { users: 60, ..Config::default() }).await.unwrap();
     for (name, value, status, words) in [
         ("offboard_key", "short", 503, "32 characters"),
@@ -62,14 +62,14 @@ async fn what_is_wrong_with_the_variables_is_told() {
         ("client_secret", "canary-wrong", 502, "does not accept the credentials"),
     ] {
         let server = serve(&simulator, &[(name, value)]).await;
-        let (answered, text) =
+        let (actual, text) =
             offboard(&server, Method::POST, WENDY, if name == "offboard_key" { value } else { KEY }).await;
-        assert_eq!(answered, status, "{name}: {text}");
+        assert_eq!(actual, status, "{name}: {text}");
         assert!(text.contains(words) && !text.contains("canary"), "{text}");
     }
 }
 
-/// What Spin would deny, this host does not serve.
+/// A dependency that Spin would deny its network or its variables is refused.
 #[tokio::test]
 async fn a_dependency_must_inherit_what_it_needs() {
     LazyLock::force(&MANIFEST);
@@ -80,11 +80,11 @@ async fn a_dependency_must_inherit_what_it_needs() {
     for (from, to, words) in [
         (r#"["allowed_outbound_hosts", "variables"]"#, r#"["allowed_outbound_hosts"]"#, "does not inherit variables"),
         (r#"["allowed_outbound_hosts", "variables"]"#, r#"["variables"]"#, "does not inherit allowed_outbound_hosts"),
-        ("onepassword:users@0.1.0", "onepassword:users@0.2.0", "is no import of the component"),
+        ("onepassword:users@0.1.0", "onepassword:users@0.2.0", "is not imported by the component"),
     ] {
         assert!(text.contains(from));
         let path = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join("spin.toml");
-        // Its paths are relative to the folder of the original.
+        // The paths are relative to the folder of the original.
         let changed = text.replace(from, to).replace("../../target", &format!("{folder}/../../target"));
         std::fs::write(&path, changed).unwrap();
         let manifest = Manifest::read(&path).unwrap();

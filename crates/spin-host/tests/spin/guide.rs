@@ -1,31 +1,31 @@
-//! The operator's guide shows real calls, real answers and all variables.
+//! The operator's guide (`spin/README.md`): its calls, responses and variables are real.
 
 use onepassword_users_simulator::Config;
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Answer, Harness, READER, RESPONDER, Setup, manifest};
+use crate::harness::{Harness, READER, RESPONDER, Response, Setup, manifest};
 
 const GUIDE: &str = include_str!("../../../../spin/README.md");
 
-/// The words of a command line, without their quotes.
+/// Splits a command line into words, and removes quotes.
 fn words(line: &str) -> Vec<String> {
-    let (mut words, mut quote, mut begun) = (vec![String::new()], None, false);
+    let (mut words, mut quote, mut is_started) = (vec![String::new()], None, false);
     for c in line.chars() {
         match (c, quote) {
             (c, Some(q)) if c == q => quote = None,
             (c, Some(_)) => words.last_mut().unwrap().push(c),
             ('"' | '\'', None) => quote = Some(c),
-            (' ', None) if begun => words.push(String::new()),
+            (' ', None) if is_started => words.push(String::new()),
             (c, None) => words.last_mut().unwrap().push(c),
         }
-        begun = true;
+        is_started = true;
     }
     words
 }
 
-/// Does what curl would do.
-async fn curl(harness: &Harness, line: &str) -> Answer {
+/// Sends the request of a curl command line.
+async fn curl(harness: &Harness, line: &str) -> Response {
     let line = line.replace("$READER_KEY", READER).replace("$RESPONDER_KEY", RESPONDER);
     let words = words(&line);
     let (mut method, mut headers, mut body, mut url) = (None, Vec::new(), None, None);
@@ -46,11 +46,11 @@ async fn curl(harness: &Harness, line: &str) -> Answer {
         let (name, value) = header.split_once(": ").unwrap();
         request = request.header(name, value);
     }
-    Answer::of(request.body(body.unwrap_or_default())).await
+    Response::of(request.body(body.unwrap_or_default())).await
 }
 
 #[tokio::test]
-async fn the_guide_shows_real_answers() {
+async fn the_guide_shows_real_responses() {
     let harness = Setup::with(Config::default()).await.serve().await;
     let mut shown = 0;
     for block in GUIDE.split("```console\n$ ").skip(1).filter_map(|rest| rest.split("\n```").next()) {
@@ -70,7 +70,7 @@ async fn the_guide_shows_real_answers() {
 }
 
 #[test]
-fn the_guide_and_the_kubernetes_manifest_name_the_variables_that_there_are() {
+fn the_guide_and_the_kubernetes_manifest_name_the_variables() {
     let manifest = manifest();
     let (_, table) = GUIDE.split_once("## Variables").unwrap();
     let (table, _) = table.split_once("\n\nEach way").unwrap();
@@ -84,6 +84,6 @@ fn the_guide_and_the_kubernetes_manifest_name_the_variables_that_there_are() {
         assert!(!is_required || set.contains(&name), "the Kubernetes manifest does not set {name}");
     }
     for name in set {
-        assert!(manifest.has_variable(name), "the Kubernetes manifest sets {name}");
+        assert!(manifest.has_variable(name), "the Kubernetes manifest sets {name}, which is not a variable");
     }
 }

@@ -1,4 +1,4 @@
-//! What the tests share: the application, built once, served for each test with an account and keys of its own.
+//! The test harness: the application, built once, and served for each test with its own account and keys.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,10 +13,10 @@ pub const READER: &str = "canary-reader-key-aaaaaaaaaaaaaaaa";
 pub const RESPONDER: &str = "canary-responder-key-bbbbbbbbbbbbbb";
 pub const WENDY: &str = "wendy.appleseed@example.com";
 
-/// The manifest of the application, whose component is built once.
+/// The manifest of the application. Its component is built once.
 static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| built("spin/spin.toml"));
 
-/// A manifest of this project, after its build command.
+/// Reads a manifest of this project and runs its build command.
 pub fn built(path: &str) -> Manifest {
     let manifest = Manifest::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)).unwrap();
     manifest.build().unwrap_or_else(|error| panic!("{error}"));
@@ -27,19 +27,19 @@ pub fn manifest() -> Manifest {
     MANIFEST.clone()
 }
 
-/// A client that is not led astray by a proxy.
+/// An HTTP client that ignores proxies.
 pub fn client() -> reqwest::Client {
     let _ = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().tls_certs_only([]).build().unwrap()
 }
 
-/// A simulated account, the application's variables for it, and what the application is to have.
+/// A simulated account, and the options of the application.
 pub struct Setup {
     pub simulator: Simulator,
     pub manifest: Manifest,
     pub variables: BTreeMap<String, String>,
-    pub memory: usize,
-    pub failing: BTreeMap<String, Failure>,
+    pub max_memory: usize,
+    pub failures: BTreeMap<String, Failure>,
 }
 
 impl Setup {
@@ -59,8 +59,8 @@ impl Setup {
             ("responder_keys", format!("ir:{RESPONDER}")),
         ];
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        let (memory, failing) = (512 * 1024 * 1024, BTreeMap::new());
-        Self { simulator, manifest: manifest(), variables, memory, failing }
+        let (max_memory, failures) = (512 * 1024 * 1024, BTreeMap::new());
+        Self { simulator, manifest: manifest(), variables, max_memory, failures }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -69,15 +69,15 @@ impl Setup {
     }
 
     pub async fn serve(self) -> Harness {
-        let (log, lines) = Log::kept();
-        let options = Options { memory: self.memory, log, failing: self.failing };
+        let (log, lines) = Log::collecting();
+        let options = Options { max_memory: self.max_memory, log, failures: self.failures };
         let application = Application::load(&self.manifest, &self.variables, options).unwrap();
         let server = Server::start(application, 0).await.unwrap();
         Harness { simulator: self.simulator, server, client: client(), lines }
     }
 }
 
-/// The application, served.
+/// A running application.
 pub struct Harness {
     pub simulator: Simulator,
     pub server: Server,
@@ -94,13 +94,13 @@ impl Harness {
         self.client.request(method, format!("{}{path}", self.server.url()))
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path).bearer_auth(READER)).await
+    pub async fn get(&self, path: &str) -> Response {
+        Response::of(self.request(Method::GET, path).bearer_auth(READER)).await
     }
 
-    pub async fn post(&self, path: &str, body: &str) -> Answer {
+    pub async fn post(&self, path: &str, body: &str) -> Response {
         let request = self.request(Method::POST, path).bearer_auth(RESPONDER);
-        Answer::of(if body.is_empty() {
+        Response::of(if body.is_empty() {
             request
         } else {
             request.header("content-type", "application/json").body(body.to_owned())
@@ -116,48 +116,48 @@ impl Harness {
         self.simulator.account(|account| account.by_email(email).unwrap().state.clone())
     }
 
-    /// What the component wrote since the last look, each line as JSON.
+    /// The log lines since the last call, as JSON.
     pub fn log(&self) -> Vec<Value> {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap());
-        let read = |line: &String| {
-            assert!(is_clean(line), "no secret is in it: {line}");
-            serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}"))
+        let parse = |line: &String| {
+            assert!(is_clean(line), "it holds a secret: {line}");
+            serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
         };
-        lines.iter().map(read).collect()
+        lines.iter().map(parse).collect()
     }
 
-    /// How many requests the service had since the last look, and how many of them asked for a token.
+    /// The number of requests to the service since the last call, and the number of token requests among them.
     pub fn requests(&self) -> (usize, usize) {
         let records = self.simulator.take_records();
         (records.len(), records.iter().filter(|record| record.target.ends_with("/token")).count())
     }
 }
 
-/// Whether a text is without any of the tests' keys, secrets and tokens.
+/// Returns true if a text holds none of the tests' keys, secrets and tokens.
 pub fn is_clean(text: &str) -> bool {
     !text.contains("canary") && !text.contains("simulated-") && !text.contains("sim_")
 }
 
-/// A whole answer.
+/// A response of the application, read completely.
 #[derive(Debug)]
-pub struct Answer {
+pub struct Response {
     pub status: u16,
     pub headers: http::HeaderMap,
     pub json: Value,
 }
 
-impl Answer {
+impl Response {
     pub async fn of(request: reqwest::RequestBuilder) -> Self {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let text = response.text().await.unwrap();
-        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: no JSON: {text:?}"));
-        let answer = Self { status, headers, json };
-        answer.check();
-        answer
+        let json = serde_json::from_str(&text).unwrap_or_else(|_| panic!("{status}: not JSON: {text:?}"));
+        let response = Self { status, headers, json };
+        response.check();
+        response
     }
 
-    /// What is so of every answer.
+    /// Checks the invariants of every response.
     fn check(&self) {
         assert_eq!(self.header("cache-control"), "no-store");
         assert_eq!(self.header("x-content-type-options"), "nosniff");
@@ -176,7 +176,7 @@ impl Answer {
             }
         }
         let text = format!("{:?} {}", self.headers, self.json);
-        assert!(is_clean(&text), "no secret is in it: {text}");
+        assert!(is_clean(&text), "it holds a secret: {text}");
     }
 
     pub fn header(&self, name: &str) -> &str {

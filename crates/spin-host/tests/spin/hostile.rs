@@ -1,8 +1,8 @@
-//! A service that sends what no service should, over real sockets: each ends as it must, soon, and the next call is served.
+//! Misbehaving services on real sockets: each leads to the right error in bounded time, and the next request is served.
 
 use std::time::{Duration, Instant};
 
-use onepassword_users_test_kit::hostile::{self, Answer, At};
+use onepassword_users_test_kit::hostile::{self, Answer, Target};
 
 use crate::harness::Setup;
 
@@ -10,7 +10,7 @@ const CHUNKED: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
 const SIZED: &str = "HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\n{\"results\":[";
 const HUGE: &str = "HTTP/1.1 200 OK\r\ncontent-length: 99999999999\r\n\r\n";
 
-/// What comes in answer to a list, piece by piece, and what becomes of it.
+/// A behaviour of the service on a list request, and the expected response of the application.
 #[derive(Clone)]
 struct Behaviour {
     name: &'static str,
@@ -20,14 +20,14 @@ struct Behaviour {
     code: &'static str,
 }
 
-/// What follows the last piece.
+/// The behaviour after the last piece.
 #[derive(Clone, Copy)]
 enum Then {
     /// The connection is closed.
     Close,
-    /// Nothing.
+    /// The connection stays open and silent.
     Hold,
-    /// The last piece, again and again, with a pause in between.
+    /// The last piece is repeated, with a pause in between.
     Repeat(Duration),
 }
 
@@ -46,7 +46,7 @@ fn behaviours() -> Vec<Behaviour> {
         behaviour("stalls in the head", &["HTTP/1.1 200 OK\r\nx: y"], Then::Hold, 504, "unavailable"),
         behaviour("stalls in the body", &[SIZED], Then::Hold, 504, "unavailable"),
         behaviour(
-            "drips for ever",
+            "drips forever",
             &[CHUNKED, "1\r\n \r\n"],
             Then::Repeat(Duration::from_millis(300)),
             504,
@@ -70,7 +70,7 @@ fn behaviours() -> Vec<Behaviour> {
     ]
 }
 
-/// Hands out tokens, and answers everything else as it is told.
+/// A server that issues tokens and has this behaviour for all other requests.
 async fn serve(Behaviour { pieces, then, .. }: Behaviour) -> String {
     let (first, last) = (pieces.concat().into_bytes(), pieces.last().cloned().unwrap_or_default().into_bytes());
     let script = move |_: usize, _: &str| match then {
@@ -79,27 +79,27 @@ async fn serve(Behaviour { pieces, then, .. }: Behaviour) -> String {
         Then::Repeat(Duration::ZERO) => Answer::Endless(first.clone(), last.clone()),
         Then::Repeat(pause) => Answer::Repeat(first.clone(), last.clone(), pause),
     };
-    hostile::serve(At::Call, Box::new(script)).await.0
+    hostile::serve(Target::Api, Box::new(script)).await.0
 }
 
 async fn check(behaviour: Behaviour) {
     let Behaviour { name, then, status, code, .. } = behaviour;
     let url = serve(behaviour).await;
-    // What drips is ended by the deadline alone, and what stalls by the time-out alone.
+    // The deadline ends a drip, and the idle timeout ends a stall.
     let deadline = if matches!(then, Then::Repeat(_)) { "3" } else { "300" };
     let mut setup = Setup::new().await.set("base_url", &url).set("timeout", "1").set("deadline", deadline);
-    setup.memory = 64 * 1024 * 1024;
+    setup.max_memory = 64 * 1024 * 1024;
     let harness = setup.serve().await;
     for _ in 0..2 {
-        let began = Instant::now();
-        let answer = harness.get("/v1/users").await;
-        assert_eq!((answer.status, answer.code()), (status, code), "{name}: {answer:?}");
-        assert!(began.elapsed() < Duration::from_secs(10), "{name}: it took {:?}", began.elapsed());
+        let start = Instant::now();
+        let response = harness.get("/v1/users").await;
+        assert_eq!((response.status, response.code()), (status, code), "{name}: {response:?}");
+        assert!(start.elapsed() < Duration::from_secs(10), "{name}: it took {:?}", start.elapsed());
     }
     assert_eq!(harness.log().len(), 2, "{name}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_the_service_sends_ends_as_it_must() {
+async fn every_misbehaviour_gets_the_right_error() {
     futures::future::join_all(behaviours().into_iter().map(check)).await;
 }

@@ -1,4 +1,4 @@
-//! End-to-end tests of the Spin applications: the built components, as their manifests say, over real sockets, against the
+//! End-to-end tests of the Spin applications: the built components with their manifests, over real sockets, against the
 //! simulated service.
 
 #![allow(
@@ -6,7 +6,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test may end anywhere"
+    reason = "a test may panic"
 )]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 

@@ -1,4 +1,4 @@
-//! Every error: its status, its code, and what it tells.
+//! Every error: its status, its code and its members.
 
 use std::time::Duration;
 
@@ -9,17 +9,17 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::harness::{Answer, Harness, RESPONDER, Setup, WENDY};
+use crate::harness::{Harness, RESPONDER, Response, Setup, WENDY};
 
-fn told(answer: &Answer) -> (u16, &str, &Value) {
-    (answer.status, answer.code(), &answer.json["retryable"])
+fn summary(response: &Response) -> (u16, &str, &Value) {
+    (response.status, response.code(), &response.json["retryable"])
 }
 
 const NO: &Value = &Value::Bool(false);
 const YES: &Value = &Value::Bool(true);
 
 #[tokio::test]
-async fn arguments_that_cannot_be_used() {
+async fn invalid_arguments() {
     let harness = Harness::new().await;
     for (path, argument) in [
         ("/v1/users?state=Active", "state"),
@@ -30,18 +30,18 @@ async fn arguments_that_cannot_be_used() {
         ("/v1/users/a%20b@example.com", "user"),
         ("/v1/users/%ff", "user"),
     ] {
-        let answer = harness.get(path).await;
-        assert_eq!(told(&answer), (400, "invalid-argument", NO), "{path}");
-        assert_eq!(answer.json["argument"], argument, "{path}");
+        let response = harness.get(path).await;
+        assert_eq!(summary(&response), (400, "invalid-argument", NO), "{path}");
+        assert_eq!(response.json["argument"], argument, "{path}");
     }
     assert_eq!(harness.requests(), (0, 0), "nothing was sent");
-    let answer = harness.get("/v1/users?page_token=invented").await;
-    assert_eq!(told(&answer), (400, "other", NO));
-    assert_eq!((&answer.json["service"]["status"], &answer.json["argument"]), (&json!(400), &json!("page_token")));
+    let response = harness.get("/v1/users?page_token=invented").await;
+    assert_eq!(summary(&response), (400, "other", NO));
+    assert_eq!((&response.json["service"]["status"], &response.json["argument"]), (&json!(400), &json!("page_token")));
 }
 
 #[tokio::test]
-async fn requests_that_are_none() {
+async fn unknown_routes_methods_and_bodies() {
     let harness = Harness::new().await;
     let suspend = format!("/v1/users/{WENDY}:suspend");
     for (path, status, code) in [
@@ -53,21 +53,21 @@ async fn requests_that_are_none() {
         (&suspend, 405, "method-not-allowed"),
         ("/v1/test", 405, "method-not-allowed"),
     ] {
-        let answer = harness.get(path).await;
-        assert_eq!(told(&answer), (status, code, NO), "{path}");
-        assert_eq!(answer.header("allow"), if status == 405 { "POST" } else { "" });
+        let response = harness.get(path).await;
+        assert_eq!(summary(&response), (status, code, NO), "{path}");
+        assert_eq!(response.header("allow"), if status == 405 { "POST" } else { "" });
     }
     for path in [format!("/v1/users/{WENDY}:Suspend"), format!("/v1/users/{WENDY}/suspend")] {
-        let answer = harness.post(&path, "").await;
-        assert!(answer.json["remedy"].as_str().unwrap().contains("POST /v1/users/{user}:suspend"), "{answer:?}");
+        let response = harness.post(&path, "").await;
+        assert!(response.json["remedy"].as_str().unwrap().contains("POST /v1/users/{user}:suspend"), "{response:?}");
     }
     for method in [Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
-        let answer = Answer::of(harness.request(method, "/v1/users").bearer_auth(RESPONDER)).await;
-        assert_eq!((told(&answer), answer.header("allow")), ((405, "method-not-allowed", NO), "GET"));
+        let response = Response::of(harness.request(method, "/v1/users").bearer_auth(RESPONDER)).await;
+        assert_eq!((summary(&response), response.header("allow")), ((405, "method-not-allowed", NO), "GET"));
     }
-    let typed = |content_type: &str, body: String| {
+    let post = |content_type: &str, body: String| {
         let request = harness.request(Method::POST, &suspend).bearer_auth(RESPONDER);
-        Answer::of(request.header("content-type", content_type).body(body))
+        Response::of(request.header("content-type", content_type).body(body))
     };
     let json = "application/json";
     for (content_type, body, status, code) in [
@@ -82,69 +82,69 @@ async fn requests_that_are_none() {
         (json, " ".repeat(4 * 1024 * 1024), 413, "content-too-large"),
     ] {
         let length = body.len();
-        let answer = typed(content_type, body).await;
-        assert_eq!(told(&answer), (status, code, NO), "{content_type}, {length} bytes");
+        let response = post(content_type, body).await;
+        assert_eq!(summary(&response), (status, code, NO), "{content_type}, {length} bytes");
     }
     assert_eq!(harness.state(WENDY), "ACTIVE");
     assert_eq!(harness.requests(), (0, 0), "nothing was sent");
 }
 
-/// A body that does not come keeps nothing waiting for ever, and changes nothing.
+/// The application stops waiting, and changes nothing.
 #[tokio::test]
-async fn a_body_that_does_not_come_is_given_up() {
+async fn an_incomplete_body_is_refused() {
     let harness = Harness::new().await;
-    let begun = format!(
+    let partial = format!(
         "POST /v1/users/{WENDY}:suspend HTTP/1.1\r\nhost: x\r\nauthorization: Bearer {RESPONDER}\r\n\
          content-type: application/json\r\ncontent-length: 16\r\n\r\n{{\"dry_run\""
     );
     let mut slow = TcpStream::connect(harness.server.url().trim_start_matches("http://")).await.unwrap();
-    slow.write_all(begun.as_bytes()).await.unwrap();
+    slow.write_all(partial.as_bytes()).await.unwrap();
     let mut head = [0; 32];
     let read = tokio::time::timeout(Duration::from_secs(30), slow.read_exact(&mut head)).await;
-    read.expect("it is answered").unwrap();
+    read.expect("a response in time").unwrap();
     assert!(head.starts_with(b"HTTP/1.1 408 "), "{}", String::from_utf8_lossy(&head));
 
     let mut broken = TcpStream::connect(harness.server.url().trim_start_matches("http://")).await.unwrap();
-    broken.write_all(begun.as_bytes()).await.unwrap();
+    broken.write_all(partial.as_bytes()).await.unwrap();
     broken.shutdown().await.unwrap();
-    let mut answer = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(30), broken.read_to_end(&mut answer)).await;
-    ended.expect("the connection is closed").unwrap_or_default();
-    assert!(answer.is_empty() || answer.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&answer));
+    let mut response = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(30), broken.read_to_end(&mut response)).await;
+    ended.expect("the connection closes in time").unwrap_or_default();
+    assert!(response.is_empty() || response.starts_with(b"HTTP/1.1 400 "), "{}", String::from_utf8_lossy(&response));
     assert_eq!(harness.state(WENDY), "ACTIVE");
     assert_eq!(harness.requests(), (0, 0));
-    assert_eq!(harness.get("/v1/users?limit=1").await.status, 200, "and the next is served");
+    assert_eq!(harness.get("/v1/users?limit=1").await.status, 200, "the next request is served");
 }
 
 #[tokio::test]
-async fn users_who_are_not_there_or_not_alone() {
+async fn missing_and_ambiguous_users() {
     let harness = Harness::new().await;
     for user in ["NOBODY", "nobody@example.com"] {
-        assert_eq!(told(&harness.get(&format!("/v1/users/{user}")).await), (404, "user-not-found", NO));
-        assert_eq!(told(&harness.post(&format!("/v1/users/{user}:suspend"), "").await), (404, "user-not-found", NO));
+        assert_eq!(summary(&harness.get(&format!("/v1/users/{user}")).await), (404, "user-not-found", NO));
+        assert_eq!(summary(&harness.post(&format!("/v1/users/{user}:suspend"), "").await), (404, "user-not-found", NO));
     }
-    let answer = harness.post("/v1/users/helpdesk@example.com:suspend", "").await;
-    assert_eq!(told(&answer), (422, "ambiguous-user", NO));
-    assert_eq!(answer.json["user_ids"].as_array().unwrap().len(), 2);
+    let response = harness.post("/v1/users/helpdesk@example.com:suspend", "").await;
+    assert_eq!(summary(&response), (422, "ambiguous-user", NO));
+    assert_eq!(response.json["user_ids"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
 async fn users_who_cannot_be_suspended() {
     let harness = Harness::new().await;
-    let answer = harness.post("/v1/users/margaret.okafor@example.com:suspend", "").await;
-    assert_eq!(told(&answer), (409, "last-owner", NO));
-    assert_eq!(answer.json["service"], json!({ "status": 403, "code": "7", "message": "no_owner_remain" }));
+    let response = harness.post("/v1/users/margaret.okafor@example.com:suspend", "").await;
+    assert_eq!(summary(&response), (409, "last-owner", NO));
+    assert_eq!(response.json["service"], json!({ "status": 403, "code": "7", "message": "no_owner_remain" }));
     let words = r#"{"code":7,"message":"user_externally_managed","details":[]}"#;
     harness.simulator.inject(Operation::Suspend, Fault::reply(403, words));
-    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
-    assert_eq!(told(&answer), (409, "externally-managed", NO));
+    let response = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(summary(&response), (409, "externally-managed", NO));
     let log = harness.log();
     assert_eq!(log[1]["outcome"], "externally-managed");
     assert_eq!(log[1]["key"], "ir");
 }
 
 #[tokio::test]
-async fn settings_that_are_wrong_are_named() {
+async fn wrong_settings_are_named() {
     for (name, value, code) in [
         ("account_id", "nonsense", "misconfigured"),
         ("api_version", "v2", "misconfigured"),
@@ -158,49 +158,52 @@ async fn settings_that_are_wrong_are_named() {
     ] {
         let harness = Setup::new().await.set(name, value).serve().await;
         for path in ["/v1/test", "/v1/users/A:suspend"] {
-            let answer = harness.post(path, "").await;
-            assert_eq!(told(&answer), (503, code, NO), "{name}");
-            let named = answer.json["setting"].as_str().unwrap();
-            assert!(!answer.json.to_string().contains(&name.replace('_', "-")) || !name.contains('_'), "{answer:?}");
+            let response = harness.post(path, "").await;
+            assert_eq!(summary(&response), (503, code, NO), "{name}");
+            let named = response.json["setting"].as_str().unwrap();
+            assert!(
+                !response.json.to_string().contains(&name.replace('_', "-")) || !name.contains('_'),
+                "{response:?}"
+            );
             assert_eq!(named, if code == "unauthenticated" { "client_secret" } else { name });
-            assert_eq!(answer.header("retry-after"), "");
+            assert_eq!(response.header("retry-after"), "");
         }
     }
 }
 
-/// A vault that fails or hangs, met before anything is sent, and while a token is to be obtained.
+/// The provider of a setting or of a secret fails or hangs.
 #[tokio::test]
-async fn settings_that_cannot_be_read() {
+async fn unreadable_settings() {
     for name in ["account_id", "client_secret"] {
         for failure in [Failure::Refuses("the vault is sealed".into()), Failure::Hangs] {
             let mut setup = Setup::new().await;
-            setup.failing = [(name.to_owned(), failure)].into();
+            setup.failures = [(name.to_owned(), failure)].into();
             let harness = setup.serve().await;
             let (one, other) = tokio::join!(harness.get("/v1/users"), harness.get("/v1/users"));
-            for answer in [one, other] {
-                assert_eq!(told(&answer), (503, "unavailable", YES), "{name}");
-                assert_eq!(answer.json["setting"], name);
+            for response in [one, other] {
+                assert_eq!(summary(&response), (503, "unavailable", YES), "{name}");
+                assert_eq!(response.json["setting"], name);
             }
             assert_eq!(harness.requests(), (0, 0));
         }
     }
 }
 
-/// What the service calls a bad request is the caller's fault only where the caller has a part in it.
+/// A 400 of the service is the caller's fault only if it concerns an argument of the caller.
 #[tokio::test]
-async fn bad_requests_that_are_not_the_callers() {
-    // Pages are small, so that the second has a token.
+async fn bad_requests_that_are_not_the_callers_fault() {
+    // Small pages, so that the second request has a page token.
     let harness = Setup::with(Config { users: 60, page_size: 25, ..Config::default() }).await.serve().await;
     let refuse = |operation, body| harness.simulator.inject(operation, Fault::reply(400, body));
     refuse(Operation::Token, r#"{"error":"invalid_scope"}"#);
-    assert_eq!(told(&harness.get("/v1/users").await), (502, "other", NO));
+    assert_eq!(summary(&harness.get("/v1/users").await), (502, "other", NO));
     harness.simulator.inject(Operation::List, Fault::Delay(Duration::ZERO));
     refuse(Operation::List, r#"{"code":3,"message":"no","details":[]}"#);
-    let answer = harness.get("/v1/users?limit=60").await;
-    assert_eq!(told(&answer), (502, "other", NO), "a page token of the service's own");
-    assert_eq!(answer.json["argument"], Value::Null);
+    let response = harness.get("/v1/users?limit=60").await;
+    assert_eq!(summary(&response), (502, "other", NO), "a page token of the service itself");
+    assert_eq!(response.json["argument"], Value::Null);
     refuse(Operation::Suspend, r#"{"code":3,"message":"no","details":[]}"#);
-    assert_eq!(told(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
+    assert_eq!(summary(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
 
 #[tokio::test]
@@ -209,86 +212,86 @@ async fn a_missing_permission() {
     let application = setup.simulator.add_application(&[Operation::Get, Operation::List]);
     setup = setup.set("client_id", &application.client_id).set("client_secret", &application.client_secret);
     let harness = setup.serve().await;
-    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
-    assert_eq!(told(&answer), (403, "permission-denied", NO));
-    assert!(answer.json["remedy"].as_str().unwrap().contains("suspend users"));
+    let response = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(summary(&response), (403, "permission-denied", NO));
+    assert!(response.json["remedy"].as_str().unwrap().contains("suspend users"));
 }
 
 #[tokio::test]
-async fn the_service_is_not_there_or_not_well() {
+async fn unavailable_and_rate_limiting_services() {
     let harness = Setup::new().await.set("base_url", "http://127.0.0.1:9").serve().await;
-    let answer = harness.get("/v1/users").await;
-    assert_eq!(told(&answer), (503, "unavailable", YES));
-    assert_eq!(answer.header("retry-after"), "", "nobody said when");
+    let response = harness.get("/v1/users").await;
+    assert_eq!(summary(&response), (503, "unavailable", YES));
+    assert_eq!(response.header("retry-after"), "", "the service gave no time");
 
     let harness = Harness::new().await;
     let body = r#"{"code":8,"message":"slow down","details":[]}"#.to_owned();
     for (status, code) in [(429, "rate-limited"), (503, "unavailable")] {
         let headers = vec![("retry-after".into(), "7".into())];
         harness.simulator.inject(Operation::List, Fault::Reply { status, headers, body: body.clone() });
-        let answer = harness.get("/v1/users").await;
-        assert_eq!(told(&answer), (503, code, YES));
-        assert_eq!((answer.header("retry-after"), &answer.json["retry_after"]), ("7", &json!(7)));
-        assert_eq!(answer.json["service"]["status"], status);
+        let response = harness.get("/v1/users").await;
+        assert_eq!(summary(&response), (503, code, YES));
+        assert_eq!((response.header("retry-after"), &response.json["retry_after"]), ("7", &json!(7)));
+        assert_eq!(response.json["service"]["status"], status);
     }
     harness.simulator.inject(Operation::Get, Fault::Close);
-    assert_eq!(told(&harness.get("/v1/users/A").await), (503, "unavailable", YES));
+    assert_eq!(summary(&harness.get("/v1/users/A").await), (503, "unavailable", YES));
     harness.simulator.inject(Operation::Suspend, Fault::reply(409, r#"{"code":10,"message":"aborted","details":[]}"#));
-    assert_eq!(told(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
+    assert_eq!(summary(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
 
 #[tokio::test]
-async fn the_service_is_too_slow() {
-    // The time of each wait, and that of the whole action.
+async fn slow_services() {
+    // The idle timeout, and the deadline of the action.
     for name in ["timeout", "deadline"] {
         let harness = Setup::new().await.set(name, "1").serve().await;
         harness.simulator.inject(Operation::List, Fault::Delay(Duration::from_secs(10)));
-        let began = std::time::Instant::now();
-        let answer = harness.get("/v1/users?limit=1").await;
-        assert_eq!(told(&answer), (504, "unavailable", YES), "{name}");
-        assert!(answer.json["detail"].as_str().unwrap().contains("did not answer in time"), "{answer:?}");
-        assert!(began.elapsed() < Duration::from_secs(5), "nobody waits for it");
+        let start = std::time::Instant::now();
+        let response = harness.get("/v1/users?limit=1").await;
+        assert_eq!(summary(&response), (504, "unavailable", YES), "{name}");
+        assert!(response.json["detail"].as_str().unwrap().contains("did not answer in time"), "{response:?}");
+        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     }
 }
 
 #[tokio::test]
-async fn answers_that_cannot_be_trusted() {
+async fn invalid_responses() {
     let harness = Harness::new().await;
     for body in [r#"{"users":[]}"#, "<html>", "[]", ""] {
         harness.simulator.inject(Operation::List, Fault::reply(200, body));
-        let answer = harness.get("/v1/users").await;
-        assert_eq!(told(&answer), (502, "invalid-response", NO), "{body}");
+        let response = harness.get("/v1/users").await;
+        assert_eq!(summary(&response), (502, "invalid-response", NO), "{body}");
     }
     harness.simulator.inject(Operation::Suspend, Fault::reply(200, r#"{"id":"SOMEBODYELSE","state":"SUSPENDED"}"#));
-    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
-    assert_eq!(told(&answer), (502, "invalid-response", NO));
-    assert_eq!(answer.json["may_have_changed"], true);
-    assert_eq!(harness.log().last().unwrap()["may_have_changed"], true, "the log says so, too");
+    let response = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!(summary(&response), (502, "invalid-response", NO));
+    assert_eq!(response.json["may_have_changed"], true);
+    assert_eq!(harness.log().last().unwrap()["may_have_changed"], true, "it is logged, too");
 }
 
 #[tokio::test]
-async fn a_change_whose_outcome_is_not_known_says_so() {
+async fn an_uncertain_change_is_reported() {
     let harness = Harness::new().await;
     harness.simulator.inject(Operation::Suspend, Fault::Lose);
-    let answer = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
-    assert_eq!((answer.status, &answer.json["change"]), (200, &json!("changed")), "the truth is read back");
+    let response = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
+    assert_eq!((response.status, &response.json["change"]), (200, &json!("changed")), "the user is read back");
 
     harness.simulator.inject(Operation::Reactivate, Fault::Lose);
     harness.simulator.inject(Operation::Get, Fault::Delay(Duration::ZERO));
     harness.simulator.inject(Operation::Get, Fault::Close);
-    let answer = harness.post(&format!("/v1/users/{}:reactivate", harness.id(WENDY)), "").await;
-    assert_eq!(told(&answer), (503, "unavailable", YES));
-    assert_eq!(answer.json["may_have_changed"], true);
+    let response = harness.post(&format!("/v1/users/{}:reactivate", harness.id(WENDY)), "").await;
+    assert_eq!(summary(&response), (503, "unavailable", YES));
+    assert_eq!(response.json["may_have_changed"], true);
 }
 
 #[tokio::test]
-async fn a_host_that_is_not_allowed_is_not_reached() {
+async fn only_allowed_hosts_are_reached() {
     let mut setup = Setup::new().await;
     setup.manifest.component_mut().allowed_outbound_hosts = vec!["https://api.1password.com".into()];
     let harness = setup.serve().await;
-    let answer = harness.get("/v1/users").await;
-    assert_eq!(told(&answer), (503, "misconfigured", NO));
-    assert_eq!(answer.json["setting"], "base_url");
-    assert!(answer.json["detail"].as_str().unwrap().contains("does not allow"), "{answer:?}");
+    let response = harness.get("/v1/users").await;
+    assert_eq!(summary(&response), (503, "misconfigured", NO));
+    assert_eq!(response.json["setting"], "base_url");
+    assert!(response.json["detail"].as_str().unwrap().contains("does not allow"), "{response:?}");
     assert_eq!(harness.requests(), (0, 0));
 }

@@ -1,4 +1,4 @@
-//! Lists one user a line: complete and in little memory, or visibly broken.
+//! Lists as a stream of one user per line: complete and in little memory, or visibly broken.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -9,36 +9,37 @@ use serde_json::Value;
 
 use crate::harness::{Harness, READER, Setup, WENDY, is_clean};
 
-/// The users of a list, and where it goes on. It ended as a whole one does.
-async fn whole_stream(harness: &Harness, path: &str) -> (Vec<Value>, Value) {
-    let (mut lines, clean) = lines(harness, path).await;
-    assert!(clean);
+/// Reads a complete stream, and returns its users and its page token.
+async fn complete_stream(harness: &Harness, path: &str) -> (Vec<Value>, Value) {
+    let (mut lines, is_clean_end) = lines(harness, path).await;
+    assert!(is_clean_end);
     let mut end = lines.pop().unwrap();
     assert_eq!(end.as_object().unwrap().len(), 1, "{end}");
     (lines, end["next_page_token"].take())
 }
 
-/// The lines that came, and whether the stream ended cleanly.
+/// Reads a stream, and returns its lines and whether it ended cleanly.
 async fn lines(harness: &Harness, path: &str) -> (Vec<Value>, bool) {
-    let mut response = begin(harness, path).await;
-    let (mut text, mut clean) = (Vec::new(), true);
+    let mut response = start(harness, path).await;
+    let (mut text, mut is_clean_end) = (Vec::new(), true);
     loop {
         match response.chunk().await {
             Ok(Some(chunk)) => text.extend_from_slice(&chunk),
             Ok(None) => break,
             Err(_) => {
-                clean = false;
+                is_clean_end = false;
                 break;
             }
         }
     }
     let lines = String::from_utf8(text).unwrap();
     assert!(is_clean(&lines));
-    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is whole");
-    (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), clean)
+    assert!(lines.is_empty() || lines.ends_with('\n'), "the last line is complete");
+    (lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect(), is_clean_end)
 }
 
-async fn begin(harness: &Harness, path: &str) -> reqwest::Response {
+/// Requests a stream, and checks the head of the response.
+async fn start(harness: &Harness, path: &str) -> reqwest::Response {
     let request = harness.request(Method::GET, path).bearer_auth(READER).header("accept", "application/x-ndjson");
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
@@ -50,134 +51,134 @@ async fn begin(harness: &Harness, path: &str) -> reqwest::Response {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_250_000_users_takes_little_memory() {
     let mut setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
-    setup.memory = 48 * 1024 * 1024;
+    setup.max_memory = 48 * 1024 * 1024;
     let harness = setup.serve().await;
-    let (lines, next) = whole_stream(&harness, "/v1/users").await;
+    let (lines, next) = complete_stream(&harness, "/v1/users").await;
     assert_eq!(next, Value::Null);
     let ids: HashSet<&str> = lines.iter().map(|user| user["id"].as_str().unwrap()).collect();
-    assert_eq!((lines.len(), ids.len()), (250_000, 250_000), "each once");
+    assert_eq!((lines.len(), ids.len()), (250_000, 250_000), "every user once");
     assert_eq!(harness.requests(), (251, 1));
     let log = harness.log();
     assert_eq!((log.len(), &log[0]["outcome"], &log[0]["users"]), (1, &"listed".into(), &250_000.into()));
-    println!("the most memory of an instance: {} bytes", harness.server.peak_memory());
+    println!("peak memory of an instance: {} bytes", harness.server.peak_memory());
 }
 
-/// A whole list takes what its text takes, and one that is too long is no list.
+/// A list in one response is bounded. A longer one must be streamed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_whole_list_has_250_000_users_at_most() {
+async fn a_json_list_has_at_most_250_000_users() {
     let mut setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
-    setup.memory = 160 * 1024 * 1024;
+    setup.max_memory = 160 * 1024 * 1024;
     let harness = setup.serve().await;
-    let whole = harness.get("/v1/users").await;
-    assert_eq!(whole.json["users"].as_array().unwrap().len(), 250_000);
-    println!("the most memory of an instance: {} bytes", harness.server.peak_memory());
+    let list = harness.get("/v1/users").await;
+    assert_eq!(list.json["users"].as_array().unwrap().len(), 250_000);
+    println!("peak memory of an instance: {} bytes", harness.server.peak_memory());
 
     let harness = Setup::with(Config { users: 250_001, ..Config::default() }).await.serve().await;
-    let answer = harness.get("/v1/users").await;
-    assert_eq!((answer.status, answer.code()), (422, "list-too-long"));
-    assert!(answer.json["remedy"].as_str().unwrap().contains("application/x-ndjson"));
-    let (users, next) = whole_stream(&harness, "/v1/users").await;
-    assert_eq!((users.len(), next), (250_001, Value::Null), "but as a stream it is whole");
+    let response = harness.get("/v1/users").await;
+    assert_eq!((response.status, response.code()), (422, "list-too-long"));
+    assert!(response.json["remedy"].as_str().unwrap().contains("application/x-ndjson"));
+    let (users, next) = complete_stream(&harness, "/v1/users").await;
+    assert_eq!((users.len(), next), (250_001, Value::Null), "the stream is complete");
 }
 
-/// Readers who ask for whole lists and do not take them cannot fill the memory that others need.
+/// Clients that request long lists and do not read them cannot exhaust the memory of an instance.
 #[tokio::test(flavor = "multi_thread")]
-async fn lists_that_nobody_takes_do_not_fill_the_memory() {
+async fn unread_lists_do_not_exhaust_the_memory() {
     let setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
     let harness = setup.serve().await;
-    let mut held = Vec::new();
+    let mut unread = Vec::new();
     for _ in 0..6 {
         let response = harness.request(Method::GET, "/v1/users").bearer_auth(READER).send().await.unwrap();
         assert!([200, 503].contains(&response.status().as_u16()), "{}", response.status());
-        held.push(response);
+        unread.push(response);
     }
-    assert_eq!(harness.get(&format!("/v1/users/{WENDY}")).await.status, 200, "others are served");
+    assert_eq!(harness.get(&format!("/v1/users/{WENDY}")).await.status, 200, "other requests are served");
     assert!(harness.server.peak_memory() < 320 * 1024 * 1024, "{} bytes", harness.server.peak_memory());
-    let busy = held.pop().unwrap();
-    assert_eq!(busy.status(), 503, "the last had to wait");
+    let busy = unread.pop().unwrap();
+    assert_eq!(busy.status(), 503, "the last is refused");
     assert!(busy.text().await.unwrap().contains(r#""code":"busy""#));
-    drop(held);
+    drop(unread);
     for _ in 0..100 {
         if harness.get("/v1/users").await.status == 200 {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("what nobody took was not given back");
+    panic!("the memory of unread lists was not released");
 }
 
 #[tokio::test]
-async fn a_stream_is_the_same_list() {
+async fn a_stream_equals_the_json_list() {
     let harness = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
-    let whole = harness.get("/v1/users").await.json;
-    let (stream, next) = whole_stream(&harness, "/v1/users").await;
-    assert_eq!((Value::from(stream), next), (whole["users"].clone(), Value::Null));
+    let list = harness.get("/v1/users").await.json;
+    let (stream, next) = complete_stream(&harness, "/v1/users").await;
+    assert_eq!((Value::from(stream), next), (list["users"].clone(), Value::Null));
 
-    let (stream, _) = whole_stream(&harness, "/v1/users?state=suspended").await;
+    let (stream, _) = complete_stream(&harness, "/v1/users?state=suspended").await;
     assert!(!stream.is_empty() && stream.iter().all(|user| user["state"] == "suspended"));
 
-    // With a limit the last line tells where to go on, if there is more.
-    let (mut stream, next) = whole_stream(&harness, "/v1/users?limit=1500").await;
+    // With a limit, the last line has the page token if there are more users.
+    let (mut stream, next) = complete_stream(&harness, "/v1/users?limit=1500").await;
     let token = next.as_str().unwrap();
-    let (rest, next) = whole_stream(&harness, &format!("/v1/users?limit=1500&page_token={token}")).await;
+    let (rest, next) = complete_stream(&harness, &format!("/v1/users?limit=1500&page_token={token}")).await;
     assert_eq!((stream.len(), rest.len(), next), (1500, 1000, Value::Null));
     stream.extend(rest);
-    assert_eq!(Value::from(stream), whole["users"]);
+    assert_eq!(Value::from(stream), list["users"]);
 }
 
-/// What fails half-way says so in its last line, and never ends as a whole list does.
+/// The last line is the error, and the connection does not end cleanly.
 #[tokio::test]
-async fn a_failure_half_way_is_the_last_line_of_a_broken_stream() {
+async fn a_stream_that_fails_half_way_ends_with_the_error() {
     let harness = Setup::with(Config { users: 2500, ..Config::default() }).await.serve().await;
-    let pass = || Fault::Delay(Duration::ZERO);
+    let no_fault = || Fault::Delay(Duration::ZERO);
     for (fault, code) in [
         (Fault::reply(500, r#"{"code":13,"message":"internal","details":[]}"#), "unavailable"),
         (Fault::reply(200, r#"{"users":[]}"#), "invalid-response"),
         (Fault::Close, "unavailable"),
     ] {
-        for passes in [1, 2] {
-            for _ in 0..passes {
-                harness.simulator.inject(Operation::List, pass());
+        for pages in [1, 2] {
+            for _ in 0..pages {
+                harness.simulator.inject(Operation::List, no_fault());
             }
             harness.simulator.inject(Operation::List, fault.clone());
-            let (mut stream, clean) = lines(&harness, "/v1/users").await;
-            assert!(!clean, "it must not look whole");
+            let (mut stream, is_clean_end) = lines(&harness, "/v1/users").await;
+            assert!(!is_clean_end, "it must not look complete");
             let last = stream.pop().unwrap();
             assert_eq!(last["error"]["code"], code, "{last}");
-            assert_eq!(stream.len(), 1000 * passes);
+            assert_eq!(stream.len(), 1000 * pages);
             assert!(stream.iter().all(|user| user["id"].is_string()));
             let log = harness.log();
             assert_eq!((log.len(), &log[0]["outcome"]), (1, &code.into()));
-            assert_eq!(log[0]["users"], 1000 * passes);
+            assert_eq!(log[0]["users"], 1000 * pages);
         }
     }
 }
 
-/// An instance that runs out of memory half-way may end its streams as if they were complete: their last line is missing.
+/// An instance that runs out of memory may end its streams cleanly. Only the missing last line shows that they are incomplete.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stream_whose_instance_dies_has_no_last_line() {
+async fn a_stream_of_a_failed_instance_has_no_last_line() {
     let mut setup = Setup::with(Config { users: 250_000, ..Config::default() }).await;
-    setup.memory = 8 * 1024 * 1024;
+    setup.max_memory = 8 * 1024 * 1024;
     let harness = setup.serve().await;
     let (lines, _) = lines(&harness, "/v1/users").await;
     assert!(!lines.is_empty() && lines.len() < 250_000, "{}", lines.len());
-    assert!(lines.iter().all(|line| line["id"].is_string()), "nothing says that it is whole");
+    assert!(lines.iter().all(|line| line["id"].is_string()), "no line marks it as complete");
 }
 
 #[tokio::test]
-async fn what_fails_at_once_has_a_status() {
+async fn a_stream_that_fails_at_once_has_an_error_status() {
     let harness = Harness::new().await;
     harness.simulator.inject(Operation::List, Fault::reply(403, r#"{"code":7,"message":"no","details":[]}"#));
     let request =
         harness.request(Method::GET, "/v1/users").bearer_auth(READER).header("accept", "application/x-ndjson");
-    let answer = crate::harness::Answer::of(request).await;
-    assert_eq!((answer.status, answer.code()), (403, "permission-denied"));
+    let response = crate::harness::Response::of(request).await;
+    assert_eq!((response.status, response.code()), (403, "permission-denied"));
 }
 
 #[tokio::test]
-async fn whoever_leaves_half_way_leaves_nothing_running() {
+async fn a_cancelled_stream_stops_the_action() {
     let harness = Setup::with(Config { users: 50_000, ..Config::default() }).await.serve().await;
-    let mut response = begin(&harness, "/v1/users").await;
+    let mut response = start(&harness, "/v1/users").await;
     response.chunk().await.unwrap().unwrap();
     drop(response);
     let mut log = Vec::new();
@@ -193,5 +194,5 @@ async fn whoever_leaves_half_way_leaves_nothing_running() {
     assert!(requests < 51, "{requests} requests");
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(harness.requests().0, 0);
-    assert_eq!(harness.get(&format!("/v1/users/{WENDY}")).await.status, 200, "and the next is served");
+    assert_eq!(harness.get(&format!("/v1/users/{WENDY}")).await.status, 200, "the next request is served");
 }

@@ -1,4 +1,4 @@
-//! A component that does what a guest must not do. The setting `behaviour` says what.
+//! A hostile component. The setting `behaviour` selects its misbehaviour.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 #![allow(unsafe_code, clippy::indexing_slicing, reason = "generated code lifts and lowers by pointers")]
@@ -48,8 +48,8 @@ mod guest {
         settings::get(name).ok().flatten().unwrap_or_default()
     }
 
-    /// A result is told as an error: the tests read its message.
-    fn tell<T>(message: String) -> Result<T, Error> {
+    /// Reports to the test, as the message of an error.
+    fn report<T>(message: String) -> Result<T, Error> {
         Err(Error::Other(Failure { message, reply: None }))
     }
 
@@ -62,51 +62,51 @@ mod guest {
                         n = core::hint::black_box(n.wrapping_add(1));
                     }
                 }
-                "eat memory" => {
-                    let mut eaten = Vec::new();
+                "exhaust memory" => {
+                    let mut memory = Vec::new();
                     loop {
-                        eaten.push(core::hint::black_box(vec![1_u8; 1024 * 1024]));
+                        memory.push(core::hint::black_box(vec![1_u8; 1024 * 1024]));
                     }
                 }
                 "trap" => core::arch::wasm32::unreachable(),
-                "fetch" => tell(fetch(&setting("authority"), None)),
-                "set a header" => tell(fetch(&setting("authority"), Some(&setting("header")))),
-                "read for ever" => tell(fetch(&setting("authority"), None)),
-                "ask for ever" => loop {
+                "fetch" => report(fetch(&setting("authority"), None)),
+                "set a header" => report(fetch(&setting("authority"), Some(&setting("header")))),
+                "read forever" => report(fetch(&setting("authority"), None)),
+                "look up forever" => loop {
                     let _ = secrets::get("client-secret");
                 },
-                "ask long for ever" => loop {
+                "look up long names forever" => loop {
                     let _ = secrets::get(&"x".repeat(1024 * 1024));
                 },
-                "ask elsewhere for ever" => loop {
+                "fetch denied forever" => loop {
                     fetch("evil.example", None);
                 },
-                "post for ever" => tell(post(&setting("authority"))),
-                "hoard" => {
+                "post forever" => report(post(&setting("authority"))),
+                "hoard resources" => {
                     let mut fields = Vec::new();
                     loop {
                         fields.push(Fields::new());
                     }
                 }
-                "ask for a long name" => tell(format!("{:?}", secrets::get(&"x".repeat(1000)))),
-                other => tell(format!("nothing done: {other}")),
+                "look up a long name" => report(format!("{:?}", secrets::get(&"x".repeat(1000)))),
+                other => report(format!("nothing done: {other}")),
             }
         }
 
         fn get_user(_: UserRef) -> Result<User, Error> {
-            tell(String::from("nothing done"))
+            report(String::from("nothing done"))
         }
 
         fn suspend_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
-            tell(String::from("nothing done"))
+            report(String::from("nothing done"))
         }
 
         fn reactivate_user(_: UserRef, _: ChangeOptions) -> Result<StateChange, Error> {
-            tell(String::from("nothing done"))
+            report(String::from("nothing done"))
         }
     }
 
-    /// Sends a POST whose body does not end.
+    /// Sends a POST with an endless body, and describes the outcome.
     fn post(authority: &str) -> String {
         let request = OutgoingRequest::new(Fields::new());
         let _ = request.set_method(&wasi::http::types::Method::Post);
@@ -125,7 +125,7 @@ mod guest {
         format!("{error:?} after {}", if written > 10_000_000 { "too much" } else { "little" })
     }
 
-    /// Sends a GET and reads the whole answer, however long; tells what came of it.
+    /// Sends a GET, reads the response to its end, and describes the outcome.
     fn fetch(authority: &str, header: Option<&str>) -> String {
         let headers = Fields::new();
         if let Some(header) = header
