@@ -1,4 +1,4 @@
-//! Builds the component, so that `cargo run` and `cargo test` need no step before them.
+//! Builds the component, so that `cargo run` and `cargo test` need no preparation.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::process::Command;
 
 use onepassword_users_guest_build::{TARGET, build};
 
-/// Everything that the component is built from, relative to the workspace.
+/// The inputs of the component's build, relative to the workspace.
 const INPUTS: [&str; 10] = [
     "Cargo.lock",
     "Cargo.toml",
@@ -32,22 +32,22 @@ fn main() {
     match install_target().and_then(|()| build(workspace, "onepassword-users", &out_dir.join("guest"))) {
         Ok(component) => println!("cargo::rustc-env=ONEPASSWORD_USERS_COMPONENT={}", component.display()),
         Err(problem) => {
-            // Each line needs the prefix, or cargo shows the first one alone.
+            // Each line needs the prefix, or cargo shows only the first one.
             problem.lines().for_each(|line| println!("cargo::error={line}"));
             std::process::exit(1);
         }
     }
 }
 
-/// Has rustup add the target if the toolchain lacks it. `rustc` prints the folder of a target's libraries even if that
-/// folder does not exist, so the folder itself is checked.
+/// Installs the target with rustup if the toolchain lacks it. `rustc` prints the directory of a target's libraries even if it
+/// does not exist, so the check is for the directory.
 fn install_target() -> Result<(), String> {
     let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let is_there = || {
+    let is_installed = || {
         let output = Command::new(&rustc).args(["--print", "target-libdir", "--target", TARGET]).output().ok()?;
         Some(Path::new(String::from_utf8(output.stdout).ok()?.trim()).is_dir())
     };
-    if is_there() == Some(true) {
+    if is_installed() == Some(true) {
         return Ok(());
     }
     let mut rustup = Command::new("rustup");
@@ -56,7 +56,7 @@ fn install_target() -> Result<(), String> {
         rustup.arg("--toolchain").arg(toolchain);
     }
     match rustup.output() {
-        Ok(output) if output.status.success() && is_there() == Some(true) => Ok(()),
+        Ok(output) if output.status.success() && is_installed() == Some(true) => Ok(()),
         _ => Err(format!("the target {TARGET} is not installed; please run: rustup target add {TARGET}")),
     }
 }

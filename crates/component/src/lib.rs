@@ -1,7 +1,7 @@
-//! The built component, as bytes: for a host to load, and for tools that compose components.
+//! The built component, as bytes, for hosts and for tools that compose components.
 //!
-//! The build script of this crate builds the component from the workspace. It installs the target `wasm32-wasip2` by rustup
-//! if the toolchain lacks it.
+//! The build script of this crate builds the component from the workspace. If the toolchain lacks the target
+//! `wasm32-wasip2`, it installs it with rustup.
 //!
 //! ```
 //! // A component, in the binary format of layer 1.

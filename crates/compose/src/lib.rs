@@ -1,7 +1,7 @@
-//! Puts components together, so that the connector can run where nobody speaks `automation:connector`.
+//! Composes components, so that the connector can run on platforms that do not provide `automation:connector`.
 //!
-//! [`spin_dependency`] makes the component that any Spin application can have as a dependency; [`plug`] is the general
-//! tool, and does what Spin does with an application and its dependency.
+//! [`spin_dependency`] builds a component that any Spin application can use as a dependency. [`plug`] is the general tool: it
+//! composes an application with its dependencies as Spin does.
 //!
 //! ```no_run
 //! use std::path::Path;
@@ -9,8 +9,8 @@
 //! # fn main() -> Result<(), String> {
 //! let users = onepassword_users_compose::spin_dependency(Path::new("."), Path::new("target/compose"))?;
 //! let application = std::fs::read("application.wasm").map_err(|error| error.to_string())?;
-//! let both = onepassword_users_compose::plug(&application, &[&users])?;
-//! println!("{:?}", onepassword_users_compose::interfaces(&both)?.imports);
+//! let composed = onepassword_users_compose::plug(&application, &[&users])?;
+//! println!("{:?}", onepassword_users_compose::interfaces(&composed)?.imports);
 //! # Ok(())
 //! # }
 //! ```
@@ -26,71 +26,71 @@ use onepassword_users_component::COMPONENT;
 use wac_graph::types::{Package, World};
 use wac_graph::{CompositionGraph, EncodeOptions, PackageId};
 
-/// The names of what a component needs and of what it gives, sorted.
+/// The names of a component's imports and exports, sorted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Interfaces {
-    /// What it needs, such as `wasi:io/poll@0.2.0`.
+    /// The imports, such as `wasi:io/poll@0.2.0`.
     pub imports: Vec<String>,
-    /// What it gives.
+    /// The exports.
     pub exports: Vec<String>,
 }
 
-/// The component with its settings and secrets taken from the variables of Spin: builds the adapter and puts it together with
-/// [`COMPONENT`]. `target_dir` is where cargo may work; best not the one that other builds use.
+/// Builds the adapter for Spin's variables and composes it with [`COMPONENT`]. `target_dir` is cargo's target directory for
+/// this build, preferably one that no other build locks.
 ///
 /// # Errors
 ///
-/// What could not be built, with the words of the compiler.
+/// Fails if the adapter cannot be built or composed. The text holds the compiler's messages.
 pub fn spin_dependency(workspace: &Path, target_dir: &Path) -> Result<Vec<u8>, String> {
     let path = onepassword_users_guest_build::build(workspace, "spin-variables-adapter", target_dir)?;
-    let adapter = fs::read(&path).map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
+    let adapter = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     plug(COMPONENT, &[&adapter])
 }
 
-/// Fills the imports of `socket` with what the `plugs` export under the same names. What is left of its imports, and all
-/// that the plugs import, are the imports of the whole; its exports are those of `socket`.
+/// Connects the imports of `socket` to the exports of the `plugs` with the same names. The result has the exports of `socket`,
+/// its remaining imports, and the imports of the plugs.
 ///
 /// # Errors
 ///
-/// Which of them is not a component, or has nothing that `socket` could use, or offers an interface that is another one
-/// under the same name, or one that an earlier plug has filled already.
+/// Names the argument that is not a component, has no export that `socket` imports, exports an interface of another type, or
+/// exports one that an earlier plug has filled.
 pub fn plug(socket: &[u8], plugs: &[&[u8]]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let socket = register(&mut graph, "the socket", socket)?;
-    let whole = graph.instantiate(socket);
+    let composed = graph.instantiate(socket);
     for (number, plug) in (1..).zip(plugs) {
         let name = format!("plug {number}");
         let plug = register(&mut graph, &name, plug)?;
-        let wanted = &world(&graph, socket).imports;
-        let fitting: Vec<String> =
-            world(&graph, plug).exports.keys().filter(|export| wanted.contains_key(*export)).cloned().collect();
-        if fitting.is_empty() {
+        let imports = &world(&graph, socket).imports;
+        let matching: Vec<String> =
+            world(&graph, plug).exports.keys().filter(|export| imports.contains_key(*export)).cloned().collect();
+        if matching.is_empty() {
             return Err(format!("{name} exports nothing that the socket imports"));
         }
-        let part = graph.instantiate(plug);
-        for interface in fitting {
-            let export = graph.alias_instance_export(part, &interface).map_err(|error| chain(&error))?;
+        let instance = graph.instantiate(plug);
+        for interface in matching {
+            let export = graph.alias_instance_export(instance, &interface).map_err(|error| chain(&error))?;
             graph
-                .set_instantiation_argument(whole, &interface, export)
+                .set_instantiation_argument(composed, &interface, export)
                 .map_err(|error| format!("{name} does not fit: {}", chain(&error)))?;
         }
     }
     let exports: Vec<String> = world(&graph, socket).exports.keys().cloned().collect();
     for interface in exports {
-        let export = graph.alias_instance_export(whole, &interface).map_err(|error| chain(&error))?;
+        let export = graph.alias_instance_export(composed, &interface).map_err(|error| chain(&error))?;
         graph.export(export, &interface).map_err(|error| chain(&error))?;
     }
     graph.encode(EncodeOptions::default()).map_err(|error| chain(&error))
 }
 
-/// Reads off a component what it needs and what it gives.
+/// Reads the imports and exports of a component.
 ///
 /// # Errors
 ///
-/// Why it is not a component.
+/// Fails if the bytes are not a component.
 pub fn interfaces(component: &[u8]) -> Result<Interfaces, String> {
     let mut graph = CompositionGraph::new();
-    let component = register(&mut graph, "this", component)?;
+    let component = register(&mut graph, "the file", component)?;
     let sorted = |names: &mut dyn Iterator<Item = &String>| {
         let mut names: Vec<String> = names.cloned().collect();
         names.sort();
@@ -106,7 +106,7 @@ fn register(graph: &mut CompositionGraph, name: &str, component: &[u8]) -> Resul
     graph.register_package(package).map_err(|error| chain(&error))
 }
 
-#[allow(clippy::indexing_slicing, reason = "both indices come from this very graph")]
+#[allow(clippy::indexing_slicing, reason = "both indices come from this graph")]
 fn world(graph: &CompositionGraph, package: PackageId) -> &World {
     &graph.types()[graph[package].ty()]
 }

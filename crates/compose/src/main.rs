@@ -1,4 +1,4 @@
-//! The command that Spin's manifest runs: writes the component for Spin into the target folder of the workspace.
+//! The command that the Spin manifest runs: writes the component for Spin to the target directory of the workspace.
 
 #![forbid(unsafe_code)]
 
@@ -9,8 +9,8 @@ use std::{env, fs};
 use onepassword_users_compose::{interfaces, spin_dependency};
 
 const USAGE: &str = "\
-Builds the component, joins it with the adapter for Spin's variables, and writes
-target/onepassword-users-for-spin.wasm in the workspace.
+Builds the component, composes it with the adapter for Spin's variables, and
+writes target/onepassword-users-for-spin.wasm in the workspace.
 
 Usage: cargo run -p onepassword-users-compose
 ";
@@ -19,8 +19,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = env::args_os().skip(1).collect();
     match arguments.as_slice() {
         [] => match write() {
-            Ok(told) => {
-                println!("{told}");
+            Ok(summary) => {
+                println!("{summary}");
                 ExitCode::SUCCESS
             }
             Err(problem) => {
@@ -33,20 +33,20 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         _ => {
-            eprint!("error: no arguments are taken\n\n{USAGE}");
+            eprint!("error: this command takes no arguments\n\n{USAGE}");
             ExitCode::from(2)
         }
     }
 }
 
-/// Writes the file, and tells its path, size and imports.
+/// Writes the file, and returns its path, size and imports as text.
 fn write() -> Result<String, String> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let workspace = here.ancestors().nth(2).unwrap_or(here);
     let target = workspace.join("target");
     let component = spin_dependency(workspace, &target.join("compose"))?;
     let path = target.join("onepassword-users-for-spin.wasm");
-    fs::write(&path, &component).map_err(|error| format!("{} cannot be written: {error}", path.display()))?;
+    fs::write(&path, &component).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
     let imports = interfaces(&component)?.imports.join(", ");
     Ok(format!("{}: {} bytes; imports {imports}", path.display(), component.len()))
 }

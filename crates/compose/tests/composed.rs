@@ -1,6 +1,6 @@
-//! What can be read off the components that this crate makes, and what it refuses to put together.
+//! The imports and exports of composed components, and the errors of compositions that do not fit.
 
-#![allow(clippy::unwrap_used, reason = "a test may end anywhere")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
 use std::process::Command;
@@ -41,7 +41,7 @@ fn exporting(interface: &str, function: &str) -> Vec<u8> {
     ))
 }
 
-/// A component that imports an interface with one function, which gives a number.
+/// A component that imports an interface with one function, which returns a number.
 fn importing(interface: &str) -> Vec<u8> {
     component(&format!(r#"(import "{interface}" (instance (export "f" (func (result u32)))))"#))
 }
@@ -51,7 +51,7 @@ fn component(body: &str) -> Vec<u8> {
 }
 
 #[test]
-fn the_component_for_spin_needs_what_spin_has_and_nothing_else() {
+fn the_component_for_spin_imports_only_what_spin_provides() {
     let expected = named(
         &[
             "fermyon:spin/variables@2.0.0",
@@ -68,7 +68,7 @@ fn the_component_for_spin_needs_what_spin_has_and_nothing_else() {
 }
 
 #[test]
-fn the_adapter_needs_variables_alone() {
+fn the_adapter_imports_only_variables() {
     let expected = named(
         &["fermyon:spin/variables@2.0.0"],
         &["automation:connector/secrets@0.1.0", "automation:connector/settings@0.1.0"],
@@ -76,9 +76,9 @@ fn the_adapter_needs_variables_alone() {
     assert_eq!(interfaces(&build("spin-variables-adapter")).unwrap(), expected);
 }
 
-/// The application sees the types of one interface in the functions of another: they are one and the same after this.
+/// The application uses the types of one interface in the functions of another. Composition must unify them.
 #[test]
-fn an_application_takes_it_as_its_dependency() {
+fn an_application_is_composed_with_its_dependency() {
     let application = build("spin-dependency-example");
     let before = interfaces(&application).unwrap();
     let ours: Vec<_> = before.imports.iter().filter(|name| name.starts_with("onepassword:users/")).collect();
@@ -91,7 +91,7 @@ fn an_application_takes_it_as_its_dependency() {
 }
 
 #[test]
-fn plugs_fill_what_they_can_and_the_rest_stays_open() {
+fn imports_without_a_plug_stay_imports() {
     let socket = component(
         r#"(import "a:b/one@1.0.0" (instance (export "f" (func (result u32)))))
            (import "a:b/two@1.0.0" (instance (export "f" (func (result u32)))))
@@ -99,12 +99,12 @@ fn plugs_fill_what_they_can_and_the_rest_stays_open() {
     );
     let one = exporting("a:b/one@1.0.0", "(result u32)");
     let two = exporting("a:b/two@1.0.0", "(result u32)");
-    let whole = plug(&socket, &[&one, &two]).unwrap();
-    assert_eq!(interfaces(&whole).unwrap(), named(&["a:b/three@1.0.0"], &[]));
+    let composed = plug(&socket, &[&one, &two]).unwrap();
+    assert_eq!(interfaces(&composed).unwrap(), named(&["a:b/three@1.0.0"], &[]));
 }
 
 #[test]
-fn what_does_not_fit_is_told() {
+fn misfits_are_named_in_the_error() {
     let socket = importing("a:b/c@1.0.0");
     let plug_ = exporting("a:b/c@1.0.0", "(result u32)");
     let other_type = exporting("a:b/c@1.0.0", "(result s32)");

@@ -1,12 +1,10 @@
-//! The few lines of runtime that a component without the standard library needs: an allocator, a panic handler, and
-//! `cabi_realloc`.
+//! The runtime of a component without the standard library: an allocator, a panic handler, and `cabi_realloc`.
 //!
-//! A guest depends on this crate and names it once, so that it is linked: `use onepassword_users_guest_runtime as _;`. On
-//! any other target than WebAssembly this crate is empty.
+//! A guest links it with `use onepassword_users_guest_runtime as _;`. On targets other than WebAssembly this crate is empty.
 
 #![no_std]
 #![cfg(target_family = "wasm")]
-#![allow(unsafe_code, reason = "allocation for the host")]
+#![allow(unsafe_code, reason = "raw memory of the canonical ABI")]
 
 extern crate alloc;
 
@@ -15,7 +13,7 @@ use alloc::alloc::{Layout, alloc, realloc};
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-// `memcpy`, `memcmp` and their like. Links statically and adds no import.
+// `memcpy`, `memcmp` and the like. Links statically and adds no import.
 #[link(name = "c")]
 unsafe extern "C" {}
 
@@ -24,12 +22,12 @@ fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
     core::arch::wasm32::unreachable()
 }
 
-/// Memory for what the host hands over. The one of the C library would be a second allocator.
+/// Allocates memory for values from the host. The C library's version would bring a second allocator.
 ///
 /// # Safety
 ///
-/// Called by the canonical ABI alone: either `old` is null and `old_size` is 0, or both describe an earlier allocation
-/// with this alignment.
+/// Only the canonical ABI may call this. Either `old` is null and `old_size` is 0, or both describe an earlier allocation with
+/// this alignment.
 #[unsafe(no_mangle)]
 unsafe extern "C" fn cabi_realloc(old: *mut u8, old_size: usize, align: usize, new_size: usize) -> *mut u8 {
     if new_size == 0 {

@@ -1,7 +1,7 @@
-//! Driver code that is the same for WASI 0.2 and 0.3.
+//! Driver code shared by WASI 0.2 and 0.3.
 //!
-//! The types of `wasi:http` have the same shape in both versions, but they are different types in Rust. So what converts
-//! them is a macro, [`convert!`], that is given the module of the types; what needs no bindings are plain functions.
+//! The types of `wasi:http` have the same shape in both versions, but are different types in Rust. The macro [`convert!`]
+//! defines the conversions for the types of a module. Code that needs no bindings is in plain functions.
 
 #![no_std]
 #![forbid(unsafe_code)]
@@ -21,12 +21,12 @@ pub use onepassword_users_core as __core;
 
 /// Defines the functions that convert between the core's types and those of `wasi:http`:
 ///
-/// - `describe(&OutgoingRequest, &Request) -> Result<(), &'static str>` sets everything of a request but headers and body;
-///   the error names the part that the host refused.
-/// - `transport_error(ErrorCode) -> TransportError` turns an error code into the core's error.
+/// - `describe(&OutgoingRequest, &Request) -> Result<(), &'static str>` sets all of a request except headers and body. The
+///   error names the part that the host refused.
+/// - `transport_error(ErrorCode) -> TransportError` converts the error code of a request without a response.
 ///
-/// The argument is the path of a module with the types `ErrorCode`, `Method`, `OutgoingRequest` and `Scheme` (the names of
-/// 0.2):
+/// The argument is the path of a module with the types `ErrorCode`, `Method`, `OutgoingRequest` and `Scheme`, as they are named
+/// in 0.2:
 ///
 /// ```ignore
 /// onepassword_users_wasi_driver::convert!(wasi::http::types);
@@ -36,7 +36,7 @@ macro_rules! convert {
     ($($types:tt)+) => {
         use $($types)+ as __types;
 
-        /// Sets everything of a request but headers and body; the error names the part that the host refused.
+        /// Sets all of a request except headers and body. The error names the part that the host refused.
         pub(crate) fn describe(
             outgoing: &__types::OutgoingRequest,
             request: &$crate::__core::Request,
@@ -58,7 +58,7 @@ macro_rules! convert {
             outgoing.set_path_with_query(Some(&request.path_and_query)).map_err(|()| "the path")
         }
 
-        /// Turns the error code of an exchange without an answer into the core's error.
+        /// Converts the error code of a request without a response.
         pub(crate) fn transport_error(code: __types::ErrorCode) -> $crate::__core::TransportError {
             use __types::ErrorCode;
             use $crate::__core::{TransportError, TransportFault as Fault};
@@ -99,15 +99,15 @@ macro_rules! convert {
     };
 }
 
-/// An error of the driver's own: an exchange that failed for this reason, in the driver's words.
+/// A transport error that the driver itself found.
 #[must_use]
 pub fn error(fault: TransportFault, detail: &str) -> TransportError {
     TransportError { fault, detail: detail.to_string() }
 }
 
-/// The room to make for a body before it is read, in bytes: the length that the headers announce, but at most `max`.
+/// The capacity to reserve for a body, in bytes: the length that the headers announce, but at most `max`.
 ///
-/// A body that grows while it is read leaves copies of itself behind, which nobody wipes.
+/// A buffer that grows while the body is read leaves copies behind, which are not wiped.
 #[must_use]
 pub fn announced_length(headers: &[(String, Vec<u8>)], max: usize) -> usize {
     let length = headers.iter().find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
@@ -115,7 +115,7 @@ pub fn announced_length(headers: &[(String, Vec<u8>)], max: usize) -> usize {
     length.map_or(0, |length: usize| length.min(max))
 }
 
-/// A duration in the nanoseconds of a monotonic clock; the longest possible one if it is longer.
+/// A duration in the nanoseconds of a monotonic clock, saturating.
 #[must_use]
 pub fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_announced_length_is_bounded() {
+    fn an_announced_length_is_capped() {
         let length = |value: &str| {
             let headers = [("x".into(), b"7".to_vec()), ("Content-Length".into(), value.as_bytes().to_vec())];
             announced_length(&headers, 100)
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_duration_is_the_longest() {
+    fn a_long_duration_saturates() {
         assert_eq!(nanos(Duration::from_micros(3)), 3000);
         assert_eq!(nanos(Duration::MAX), u64::MAX);
     }
