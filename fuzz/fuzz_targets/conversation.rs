@@ -1,4 +1,4 @@
-//! Any bytes as a whole conversation.
+//! Fuzz target: any bytes as a conversation.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Any bytes as the answer to any request.
+//! Fuzz target: any bytes as the response to any request.
 
 #![no_main]
 

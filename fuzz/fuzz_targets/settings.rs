@@ -1,4 +1,4 @@
-//! Any text as any setting, id or page token.
+//! Fuzz target: any text as any setting, id or page token.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! Bindings generated from `wit/` and from the connector's own contract, which is not copied.
+//! Bindings generated from `wit/` and from the connector's WIT package.
 
 #![allow(unsafe_code, clippy::indexing_slicing, reason = "generated code lifts and lowers by pointers")]
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated code")]
@@ -10,7 +10,7 @@ wit_bindgen::generate!({
     generate_all,
 });
 
-/// What the component exports are the functions of this type.
+/// The type that implements the exports.
 pub struct Adapter;
 
 export!(Adapter);

@@ -1,6 +1,6 @@
-//! The adapter between a connector and Spin: settings and secrets are Spin's variables, and nothing else is needed.
+//! Adapter component: provides the settings and secrets of a connector from Spin's variables.
 //!
-//! On any other target than WebAssembly this package is empty, so that native builds, lints and documentation pass over it.
+//! On targets other than WebAssembly this package is empty, so that native builds, lints and documentation skip it.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

@@ -1,4 +1,4 @@
-//! Turns the name of a value into that of a variable, and Spin's errors into the connector's.
+//! Maps the names of settings and secrets to variables, and Spin's errors to the connector's.
 
 use alloc::format;
 use alloc::string::String;
@@ -20,12 +20,12 @@ impl secrets::Guest for Adapter {
     }
 }
 
-/// Spin knows no difference between settings and secrets, but for what its own tools show.
+/// Looks up a setting or a secret. Spin reads both alike.
 fn look_up(name: &str) -> Result<Option<String>, LookupError> {
     let is_word =
         |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if !name.split('-').all(is_word) {
-        return Err(LookupError::Denied(String::from("no variable of Spin can bear this name")));
+        return Err(LookupError::Denied(String::from("no variable of Spin can have this name")));
     }
     let variable = format!("onepassword_{}", name.replace('-', "_"));
     match variables::get(&variable) {
@@ -33,9 +33,9 @@ fn look_up(name: &str) -> Result<Option<String>, LookupError> {
         Err(Error::Undefined(_)) => Ok(None),
         Err(Error::InvalidName(why)) => Err(LookupError::Denied(format!("the variable {variable}: {why}"))),
         Err(Error::Provider(why)) => Err(LookupError::Unavailable(format!("the variable {variable}: {why}"))),
-        // Its text may quote the manifest's template, and with it a value that is written there.
+        // The text may quote the template in the manifest, and with it a literal value.
         Err(Error::Other(_)) => {
-            Err(LookupError::Unavailable(format!("the variable {variable}: Spin cannot work out its value")))
+            Err(LookupError::Unavailable(format!("the variable {variable}: Spin cannot resolve its value")))
         }
     }
 }

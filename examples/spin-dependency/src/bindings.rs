@@ -1,4 +1,4 @@
-//! Bindings generated from the component's contract.
+//! Bindings generated from the component's WIT package.
 
 #![allow(unsafe_code, clippy::indexing_slicing, reason = "generated code lifts and lowers by pointers")]
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated code")]

@@ -1,7 +1,6 @@
-//! Somebody else's Spin application: suspends whoever leaves by calling the component with its types, without a line of
-//! its own about 1Password's service.
+//! An example Spin application: suspends a user through the component, without code of its own for the 1Password API.
 //!
-//! On any other target than WebAssembly this package is empty, so that native builds, lints and documentation pass over it.
+//! On targets other than WebAssembly this package is empty, so that native builds, lints and documentation skip it.
 
 #![cfg(target_family = "wasm")]
 
@@ -16,30 +15,30 @@ use bindings::onepassword::users::actions::suspend_user;
 use bindings::onepassword::users::types::{self, Change, ChangeOptions, Error, UserRef};
 
 #[http_service]
-async fn answer(request: Request) -> impl IntoResponse {
-    let (status, line) = offboard(&request).await;
+async fn handle(request: Request) -> impl IntoResponse {
+    let (status, text) = offboard(&request).await;
     let plain = (HeaderName::from_static("content-type"), HeaderValue::from_static("text/plain; charset=utf-8"));
-    (status, HeaderMap::from_iter([plain]), line + "\n")
+    (status, HeaderMap::from_iter([plain]), text + "\n")
 }
 
-/// `POST /offboard/{e-mail address}`: the status and the line of the answer.
+/// Handles `POST /offboard/{e-mail address}`, and returns the status and the body.
 async fn offboard(request: &Request) -> (StatusCode, String) {
-    // A short key could be guessed.
+    // A shorter key could be guessed.
     let Some(key) = variables::get("key").await.ok().filter(|key| key.len() >= 32) else {
         return (StatusCode::SERVICE_UNAVAILABLE, "offboard_key must have 32 characters or more".into());
     };
     let given = request.headers().get("authorization").and_then(|value| value.as_bytes().strip_prefix(b"Bearer "));
-    // How soon two keys differ must not be told by the time that it takes to compare them.
+    // Constant time, so that the duration does not reveal the position of the first difference.
     if !given.is_some_and(|given| given.ct_eq(key.as_bytes()).into()) {
         return (StatusCode::UNAUTHORIZED, "the key is missing or wrong".into());
     }
     if request.method() != Method::POST {
-        return (StatusCode::METHOD_NOT_ALLOWED, "only POST does anything here".into());
+        return (StatusCode::METHOD_NOT_ALLOWED, "use POST".into());
     }
     let address = percent_decode_str(request.uri().path().strip_prefix("/offboard/").unwrap_or_default());
     match suspend_user(&UserRef::Email(address.decode_utf8_lossy().into()), ChangeOptions::empty()) {
         Ok(done) => {
-            // With these options the answer is one of two.
+            // Without options there are only these two.
             let change = if done.change == Change::Changed { "changed" } else { "already" };
             (StatusCode::OK, format!("{}: {change}", done.user.email))
         }
@@ -47,7 +46,7 @@ async fn offboard(request: &Request) -> (StatusCode, String) {
     }
 }
 
-/// What went wrong and what to do about it: every error of the component has words for a person.
+/// The message of an error: what went wrong, and how to fix it.
 fn message(error: Error) -> String {
     match error {
         Error::InvalidArgument(types::InvalidArgument { message, .. })
