@@ -1,4 +1,4 @@
-//! Sets the linker's options for a component.
+//! Sets the linker options of a component.
 
 fn main() {
     onepassword_users_guest_build::link_component();
