@@ -15,7 +15,8 @@ fn the_architecture_names_every_folder_and_only_paths_that_exist() {
     let document = std::fs::read_to_string(root.join("ARCHITECTURE.md")).unwrap();
     let spans = code_spans(&document);
 
-    let named: BTreeSet<&str> = document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
+    let named: BTreeSet<&str> =
+        document.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect();
     let mut folders = 0;
     for parent in ["", "crates/"] {
         for entry in std::fs::read_dir(root.join(parent)).unwrap() {
