@@ -1,7 +1,7 @@
 //! What can be read off the component and its contract, before anything runs.
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Error, Host, Limits};
+use onepassword_users_host::{Error, Host, HostConfig};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wit_parser::{Docs, Resolve, TypeDefKind};
@@ -44,10 +44,12 @@ fn a_component_that_wants_more_does_not_link() {
     ] {
         let greedy =
             wat::parse_str(format!(r#"(component (import "{wanted}" (instance (export "f" (func)))))"#)).unwrap();
-        let Err(Error::Load(problem)) = Host::new(&greedy, Limits::default()) else { panic!("{wanted} was granted") };
+        let Err(Error::Load(problem)) = Host::new(&greedy, HostConfig::default()) else {
+            panic!("{wanted} was granted")
+        };
         assert!(problem.contains(wanted), "{problem}");
     }
-    let Err(Error::Load(_)) = Host::new(b"not a component", Limits::default()) else { panic!() };
+    let Err(Error::Load(_)) = Host::new(b"not a component", HostConfig::default()) else { panic!() };
 }
 
 #[test]
