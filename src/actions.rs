@@ -1,4 +1,4 @@
-//! The exported functions: turns the contract's types into the core's and back, and nothing else.
+//! The exported functions. They only convert between the types of the WIT contract and those of the core.
 
 use alloc::format;
 use alloc::string::ToString;
@@ -60,7 +60,7 @@ impl From<core_::UserRef> for wit::UserRef {
     }
 }
 
-/// The mode that the contract's two flags stand for.
+/// The change mode for the contract's two flags.
 fn mode(options: wit::ChangeOptions) -> Result<core_::ChangeMode, core_::Error> {
     let dry_run = options.contains(wit::ChangeOptions::DRY_RUN);
     let without_lookup = options.contains(wit::ChangeOptions::WITHOUT_LOOKUP);
@@ -104,7 +104,7 @@ impl From<core_::ServiceError> for wit::Reply {
     }
 }
 
-/// The one place where the core's errors become the contract's.
+/// The only conversion from the core's errors to the contract's.
 impl From<core_::Error> for wit::Error {
     fn from(error: core_::Error) -> Self {
         use core_::Error;
@@ -147,7 +147,7 @@ impl From<core_::Error> for wit::Error {
                 Self::InvalidResponse(wit::InvalidResponse { message, status, may_have_changed })
             }
             Error::Other { service, .. } => Self::Other(wit::Failure { message, reply: service.map(wit::Reply::from) }),
-            // The core may grow cases that the contract does not have.
+            // The core's error is non-exhaustive. New cases are `other` until the contract has them.
             other => Self::Other(wit::Failure { message, reply: other.service().cloned().map(wit::Reply::from) }),
         }
     }

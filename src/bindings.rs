@@ -1,8 +1,8 @@
-//! Bindings generated from `wit/`; the WASI ones come from the `wasi` crate, whose imports are exactly WASI 0.2.0.
+//! Bindings generated from `wit/`. Those for WASI come from the `wasi` crate, whose imports are exactly WASI 0.2.0.
 
 #![allow(unsafe_code, clippy::indexing_slicing, reason = "generated code lifts and lowers by pointers")]
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated code")]
-#![allow(clippy::allow_attributes_without_reason, reason = "generated code allows without reasons")]
+#![allow(clippy::allow_attributes_without_reason, reason = "generated code has allow attributes without reasons")]
 
 wit_bindgen::generate!({
     world: "plugin",
@@ -17,7 +17,7 @@ wit_bindgen::generate!({
     },
 });
 
-/// What the component exports are the functions of this type.
+/// The type that implements the component's exports.
 pub struct Component;
 
 export!(Component);

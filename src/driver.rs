@@ -1,4 +1,4 @@
-//! Carries out the steps of an action, one after another.
+//! The driver: carries out the steps of an action, one after another.
 
 use onepassword_users_core::{Action, Error, Event, Instant, LookupError, Secret, Step};
 use onepassword_users_wasi_driver::nanos;
@@ -7,7 +7,7 @@ use wasi::clocks::monotonic_clock;
 use crate::bindings::automation::connector::{secrets, settings};
 use crate::http;
 
-/// Runs an action to its end.
+/// Runs an action to completion.
 pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
     let mut event = Event::Start;
     loop {
@@ -17,7 +17,7 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
                 Event::Secret(secrets::get(name).map(|value| value.map(Secret::new)).map_err(lookup_error))
             }
             Step::Send(request) => Event::Response(http::exchange(&request)),
-            // Calls to one instance do not overlap, so there is no other action to wait for and no reason to come back early.
+            // Calls to an instance do not overlap, so no other action can end the wait early.
             Step::Wait { duration, .. } => {
                 monotonic_clock::subscribe_duration(nanos(duration)).block();
                 Event::Elapsed
@@ -29,7 +29,7 @@ pub(crate) fn run<T>(mut action: Action<T>) -> Result<T, Error> {
 
 fn lookup_error(error: secrets::LookupError) -> LookupError {
     match error {
-        secrets::LookupError::Denied(why) => LookupError::Denied(why),
-        secrets::LookupError::Unavailable(why) => LookupError::Unavailable(why),
+        secrets::LookupError::Denied(reason) => LookupError::Denied(reason),
+        secrets::LookupError::Unavailable(reason) => LookupError::Unavailable(reason),
     }
 }

@@ -1,5 +1,5 @@
-//! One HTTP exchange over `wasi:http`, with every wait bounded by a timer of our own: a host may ignore request options, and
-//! wasmtime 48 keeps each until the instance ends. So none are sent.
+//! One HTTP exchange over `wasi:http`. Every wait has a timer of its own, and no request options are sent: a host may ignore
+//! them, and wasmtime 48 keeps each of them until the instance ends.
 
 use alloc::string::ToString;
 use alloc::vec::Vec;
@@ -16,36 +16,38 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::convert::{describe, transport_error};
 
-/// How much is read at once, in bytes.
-const CHUNK: u64 = 64 * 1024;
+/// The size of one read, in bytes.
+const CHUNK_SIZE: u64 = 64 * 1024;
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole response.
 pub(crate) fn exchange(request: &Request) -> Result<Response, TransportError> {
     let outgoing = outgoing(request).map_err(|what| error(TransportFault::Internal, what))?;
     let body = match request.body {
-        Some(bytes) => Some((bytes, outgoing.body().map_err(|()| error(TransportFault::Internal, "the body"))?)),
+        Some(bytes) => {
+            Some((bytes, outgoing.body().map_err(|()| error(TransportFault::Internal, "the request body"))?))
+        }
         None => None,
     };
     let response = outgoing_handler::handle(outgoing, None).map_err(transport_error)?;
-    let timers = Timers { gap: after(request.idle_timeout), total: after(request.total_timeout) };
+    let timers = Timers { idle: after(request.idle_timeout), total: after(request.total_timeout) };
     if let Some((bytes, body)) = body {
-        // A server may answer before it has read the body. Writing then fails, and the answer is there all the same.
+        // A failure to write is ignored: a server may respond before it has read the body.
         let _ = write(body, bytes, &timers);
     }
     loop {
         match response.get() {
             Some(Ok(Ok(incoming))) => {
-                let timers = Timers { gap: after(request.idle_timeout), ..timers };
+                let timers = Timers { idle: after(request.idle_timeout), ..timers };
                 return read(&incoming, request, timers);
             }
             Some(Ok(Err(code))) => return Err(transport_error(code)),
-            Some(Err(())) => return Err(error(TransportFault::Internal, "the answer was taken")),
+            Some(Err(())) => return Err(error(TransportFault::Internal, "the response")),
             None => timers.wait_for(&response.subscribe())?,
         }
     }
 }
 
-/// The request as a resource of the host; the error names the part that the host refused.
+/// Creates the request as a resource of the host. The error names the part that the host refused.
 fn outgoing(request: &Request) -> Result<OutgoingRequest, &'static str> {
     let headers = Fields::new();
     for (name, value) in &request.headers {
@@ -59,10 +61,10 @@ fn outgoing(request: &Request) -> Result<OutgoingRequest, &'static str> {
 
 fn write(body: OutgoingBody, mut bytes: &[u8], timers: &Timers) -> Result<(), TransportError> {
     if !bytes.is_empty() {
-        let stream: OutputStream = body.write().map_err(|()| error(TransportFault::Internal, "the body"))?;
+        let stream: OutputStream = body.write().map_err(|()| error(TransportFault::Internal, "the request body"))?;
         while !bytes.is_empty() {
-            let room = stream.check_write().map_err(stream_error)?;
-            let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(room).unwrap_or(usize::MAX)));
+            let capacity = stream.check_write().map_err(stream_error)?;
+            let (now, later) = bytes.split_at(bytes.len().min(usize::try_from(capacity).unwrap_or(usize::MAX)));
             if now.is_empty() {
                 timers.wait_for(&stream.subscribe())?;
             } else {
@@ -77,18 +79,18 @@ fn write(body: OutgoingBody, mut bytes: &[u8], timers: &Timers) -> Result<(), Tr
 
 fn read(incoming: &IncomingResponse, request: &Request, mut timers: Timers) -> Result<Response, TransportError> {
     let headers = incoming.headers().entries();
-    // Room for all of it at once: a body that grows leaves copies of itself behind.
-    let room = announced_length(&headers, request.max_body);
-    let mut response = Response::new(incoming.status(), Vec::with_capacity(room));
+    // Allocated once: a growing body would leave unwiped copies behind.
+    let capacity = announced_length(&headers, request.max_body);
+    let mut response = Response::new(incoming.status(), Vec::with_capacity(capacity));
     response.headers = headers;
 
-    let body = incoming.consume().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
-    let stream = body.stream().map_err(|()| error(TransportFault::Internal, "the answer's body"))?;
+    let body = incoming.consume().map_err(|()| error(TransportFault::Internal, "the response body"))?;
+    let stream = body.stream().map_err(|()| error(TransportFault::Internal, "the response body"))?;
     loop {
-        match stream.read(CHUNK) {
+        match stream.read(CHUNK_SIZE) {
             Ok(chunk) if chunk.is_empty() => timers.wait_for(&stream.subscribe())?,
             Ok(mut chunk) => {
-                timers.gap = after(request.idle_timeout);
+                timers.idle = after(request.idle_timeout);
                 if response.body.len() + chunk.len() > request.max_body {
                     return Err(error(TransportFault::TooLarge { status: response.status }, ""));
                 }
@@ -101,18 +103,18 @@ fn read(incoming: &IncomingResponse, request: &Request, mut timers: Timers) -> R
     }
 }
 
-/// Bounds the waits for what the host may never deliver.
+/// The timers of an exchange.
 struct Timers {
-    /// Goes off when nothing came for too long.
-    gap: Pollable,
-    /// Goes off when the whole exchange takes too long, however busily it drips.
+    /// Ready when the idle timeout has elapsed.
+    idle: Pollable,
+    /// Ready when the total timeout has elapsed. The idle timeout alone would not end a response that trickles in.
     total: Pollable,
 }
 
 impl Timers {
-    /// Returns when there is something to look at, or with an error when the time is over.
+    /// Waits until `other` is ready. Fails with a timeout if a timer is ready first.
     fn wait_for(&self, other: &Pollable) -> Result<(), TransportError> {
-        let ready = poll(&[other, &self.gap, &self.total]);
+        let ready = poll(&[other, &self.idle, &self.total]);
         if ready.contains(&2) || !ready.contains(&0) { Err(error(TransportFault::Timeout, "")) } else { Ok(()) }
     }
 }

@@ -1,7 +1,7 @@
-//! The component: a thin WASI 0.2 driver around the core, which alone knows the service.
+//! The component: a thin WASI 0.2 driver for the core.
 //!
-//! Nothing here knows a route, a field or an error of the service. On any other target than WebAssembly this package is
-//! empty, so that native builds, lints and documentation pass over it.
+//! Routes, fields and errors of the service are known to the core only. For targets other than WebAssembly this package is
+//! empty, so that native builds, lints and documentation skip it.
 
 #![cfg_attr(target_family = "wasm", no_std)]
 

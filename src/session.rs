@@ -1,4 +1,4 @@
-//! What this instance keeps between calls.
+//! The state that an instance keeps between calls.
 
 #![allow(unsafe_code, reason = "a static in a single-threaded instance")]
 
@@ -6,7 +6,7 @@ use core::cell::OnceCell;
 
 use onepassword_users_core::Session;
 
-/// The one session of this instance.
+/// The session of this instance.
 pub(crate) fn session() -> &'static Session {
     struct SingleThreaded(OnceCell<Session>);
     // SAFETY: an instance of a component has one thread, and calls to it do not overlap.

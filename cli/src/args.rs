@@ -1,4 +1,4 @@
-//! What can be typed.
+//! The command-line arguments.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -9,29 +9,29 @@ use onepassword_users_host::Proxy;
 use onepassword_users_host::types::{ChangeOptions, StateFilter, UserRef};
 
 const AFTER_HELP: &str = "\
-Settings and secrets (a flag goes before its variable; NAME_FILE names a file that holds the value):
+Settings and secrets (a flag overrides its variable; NAME_FILE names a file with the value):
   ONEPASSWORD_BASE_URL       --base-url, default https://api.1password.com
   ONEPASSWORD_ACCOUNT_ID     --account
   ONEPASSWORD_API_VERSION    --api-version, default v1
   ONEPASSWORD_TIMEOUT        --timeout, default 30
-  ONEPASSWORD_DEADLINE       seconds for a whole action, default 300
-  ONEPASSWORD_MAX_ATTEMPTS   how often a request is tried, default 4
+  ONEPASSWORD_DEADLINE       total seconds for an action, default 300
+  ONEPASSWORD_MAX_ATTEMPTS   attempts per request, default 4
   ONEPASSWORD_USER_AGENT     your product and version, such as ExamplePlatform/2.1
   ONEPASSWORD_PROXY          --proxy
   ONEPASSWORD_CLIENT_ID      no flag: others can read a command line
   ONEPASSWORD_CLIENT_SECRET  no flag
-  ONEPASSWORD_ACCESS_TOKEN   no flag; instead of the two above, a token obtained elsewhere
+  ONEPASSWORD_ACCESS_TOKEN   no flag; a token obtained elsewhere, instead of the two above
 
-With none of account, base URL and secrets set, reading commands use a simulated account and say so.
+If account, base URL and secrets are all unset, read-only commands use a simulated account.
 
 Exit codes:
-  0  done                         7  several users bear the e-mail address
-  1  another failure, or several  8  last owner, or externally managed
+  0  success                      7  several users have the e-mail address
+  1  other failure, or several    8  last owner, or externally managed
      users failed differently     9  too many requests
-  2  wrong usage or argument     10  service unavailable
-  3  settings or secrets         11  answer that cannot be trusted
+  2  invalid usage or argument   10  service unavailable
+  3  settings or secrets         11  invalid response
   4  credentials not accepted    12  not confirmed
-  5  permission denied           13  the component failed or was ended
+  5  permission denied           13  the component failed or timed out
   6  no such user";
 
 /// List, get, suspend and reactivate 1Password users, from inside a WebAssembly sandbox.
@@ -46,28 +46,28 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// List the users of the account: all, or as many as --limit says
+    /// List the users of the account
     ListUsers {
         /// Only users in this state
         #[arg(long, value_name = "STATE")]
         state: Option<State>,
-        /// At most this many users
+        /// At most this many users (default: all)
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250_000))]
         limit: Option<u32>,
-        /// Go on where an earlier list ended
+        /// Continue an earlier list from its page token
         #[arg(long, value_name = "TOKEN")]
         page_token: Option<String>,
     },
     /// Show one user
     GetUser {
-        /// An id, or an e-mail address
+        /// Id or e-mail address
         user: String,
     },
     /// Suspend users, who can then no longer sign in
     SuspendUser {
         #[command(flatten)]
         change: Change,
-        /// Do not ask for confirmation (asked on a terminal only)
+        /// Skip the confirmation prompt (shown on a terminal only)
         #[arg(long, short)]
         yes: bool,
     },
@@ -80,13 +80,13 @@ pub(crate) enum Command {
     Test,
     /// Run the simulated service until it is interrupted
     Simulate {
-        /// How many users the account has
+        /// Number of users in the account
         #[arg(long, value_name = "N", default_value_t = 2500)]
         users: usize,
-        /// The same seed makes the same account
+        /// Seed of the account: the same seed generates the same account
         #[arg(long, value_name = "N", default_value_t = 1)]
         seed: u64,
-        /// Port on 127.0.0.1; 0 for any that is free
+        /// Port on 127.0.0.1; 0 for any free port
         #[arg(long, value_name = "PORT", default_value_t = 0)]
         port: u16,
     },
@@ -99,10 +99,11 @@ pub(crate) struct Change {
     /// Ids or e-mail addresses
     #[arg(required = true, value_name = "USER")]
     pub(crate) users: Vec<String>,
-    /// Tell what would be done, but change nothing
+    /// Show the result without making the change
     #[arg(long, conflicts_with = "without_lookup")]
     pub(crate) dry_run: bool,
-    /// Do not look at the user first: one request less, but it is not known whether anything changed
+    /// Skip the look-up before the change: one request less, but the result does not tell whether the
+    /// state changed
     #[arg(long)]
     pub(crate) without_lookup: bool,
 }
@@ -123,40 +124,40 @@ impl Change {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
-    /// Where the service is
+    /// Base URL of the service
     #[arg(long, global = true, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) base_url: Option<String>,
-    /// The account's id
+    /// Account id
     #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) account: Option<String>,
-    /// The service's routes: v1 or v1beta1
+    /// Version of the service's API: v1 or v1beta1
     #[arg(long, global = true, value_name = "VERSION")]
     pub(crate) api_version: Option<String>,
-    /// Longest wait for a connection or for the next part of an answer
+    /// Idle timeout: longest wait for a connection or for more of a response
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) timeout: Option<String>,
-    /// none, env (as HTTPS_PROXY and NO_PROXY say), or http://host:port [default: env]
+    /// Proxy: none, env (HTTPS_PROXY and NO_PROXY), or http://host:port [default: env]
     #[arg(long, global = true, value_name = "PROXY")]
     pub(crate) proxy: Option<String>,
-    /// CA certificates in PEM to trust beside the system's
+    /// PEM file of CA certificates to trust in addition to the system's
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Reach the service at a private address
+    /// Allow private addresses for the service
     #[arg(long, global = true)]
     pub(crate) allow_private: bool,
-    /// Accept any TLS certificate: whoever is on the way can read the credentials
+    /// Accept any TLS certificate: anyone on the network path can read the credentials
     #[arg(long, global = true)]
     pub(crate) insecure: bool,
-    /// Use a simulated account, whatever is set
+    /// Use a simulated account, even if credentials are set
     #[arg(long, global = true, conflicts_with_all = ["base_url", "account"])]
     pub(crate) simulated: bool,
-    /// table on a terminal, else json
+    /// Output format [default: table on a terminal, else json]
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
-    /// Use this component instead of the built-in one
+    /// Component to use instead of the built-in one
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
-    /// Log to standard error; twice for more
+    /// Log to standard error; repeat for more detail
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,
 }
@@ -183,16 +184,16 @@ pub(crate) enum Format {
     Csv,
 }
 
-/// What has an @ is an e-mail address, everything else an id.
+/// Text with an @ is an e-mail address, any other text an id.
 pub(crate) fn user_ref(text: &str) -> UserRef {
     if text.contains('@') { UserRef::Email(text.into()) } else { UserRef::Id(text.into()) }
 }
 
-/// Reads `--proxy` or its variable. A password may stand in the variable, which others cannot read.
+/// Parses `--proxy` or its variable. Only the variable may contain a password, since others can read a command line.
 pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy, String> {
     if flag.is_some_and(|text| text.contains('@')) {
         return Err(
-            "--proxy must not hold a password, others can read a command line: set ONEPASSWORD_PROXY instead".into()
+            "--proxy must not contain a password, since others can read it: set ONEPASSWORD_PROXY instead".into()
         );
     }
     match flag.or(variable) {
@@ -207,17 +208,15 @@ pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy,
     }
 }
 
-/// Says why, if somebody tries to pass a secret where others can read it. This comes before all parsing, whose errors would
-/// repeat the value.
+/// Refuses secrets on the command line, where others can read them. Runs before clap, whose errors would repeat the value.
 pub(crate) fn refuse_secrets(arguments: impl Iterator<Item = OsString>) -> Result<(), String> {
     for argument in arguments {
         let argument = argument.to_string_lossy().replace('_', "-");
         let flag = argument.split('=').next().unwrap_or_default();
-        let means_secret = ["client-id", "secret", "token", "password"].iter().any(|word| flag.contains(word));
-        if flag.starts_with("--") && means_secret && flag != "--page-token" {
-            return Err("secrets do not belong on a command line, where others can read them: set \
-                 ONEPASSWORD_CLIENT_ID and ONEPASSWORD_CLIENT_SECRET, or ONEPASSWORD_CLIENT_SECRET_FILE to the path of a file \
-                 that holds the secret"
+        let is_secret = ["client-id", "secret", "token", "password"].iter().any(|word| flag.contains(word));
+        if flag.starts_with("--") && is_secret && flag != "--page-token" {
+            return Err("secrets must not be passed on the command line, where others can read them: set ONEPASSWORD_CLIENT_ID \
+                 and ONEPASSWORD_CLIENT_SECRET, or set ONEPASSWORD_CLIENT_SECRET_FILE to the path of a file with the secret"
                 .into());
         }
     }

@@ -18,12 +18,12 @@ use crate::args::{self, Cli, Command, Global, user_ref};
 use crate::demo;
 use crate::failure::{Failure, exit_code};
 use crate::output::{self, Outcome, Output};
-use crate::target::{Kind, Target, host};
+use crate::target::{Effect, Target, host};
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
     if let Err(problem) = args::refuse_secrets(std::env::args_os()) {
-        say!("error: {problem}");
+        message!("error: {problem}");
         return ExitCode::from(2);
     }
     let cli = Cli::parse();
@@ -31,64 +31,64 @@ pub(crate) fn run() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            say!("error: the runtime cannot be started: {error}");
+            message!("error: cannot start the runtime: {error}");
             return ExitCode::FAILURE;
         }
     };
     match runtime.block_on(command(&cli)) {
         Ok(code) => code,
         Err(Failure { message, code }) => {
-            say!("error: {message}");
+            message!("error: {message}");
             ExitCode::from(code)
         }
     }
 }
 
-/// Logs this project's own events only: what other crates might print of a request is not ours to vouch for.
+/// Sets up logging of this project's events only: those of other crates might contain secrets.
 fn log(verbose: u8) {
     let level = match verbose {
         0 => tracing::Level::WARN,
         1 => tracing::Level::INFO,
         _ => tracing::Level::DEBUG,
     };
-    let ours = tracing_subscriber::filter::Targets::new()
+    let own = tracing_subscriber::filter::Targets::new()
         .with_targets([("onepassword_users_host", level), ("onepassword_users_simulator", level)]);
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(io::stderr)
         .with_target(false)
         .without_time()
         .log_internal_errors(false);
-    tracing_subscriber::registry().with(ours).with(lines.with_ansi(io::stderr().is_terminal())).init();
+    tracing_subscriber::registry().with(own).with(lines.with_ansi(io::stderr().is_terminal())).init();
 }
 
 async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
     if global.insecure {
-        say!("warning: TLS certificates are not verified; whoever is on the way can read the credentials.");
+        message!("warning: TLS certificates are not verified; anyone on the network path can read the credentials.");
     }
     match &cli.command {
         Command::ListUsers { state, limit, page_token } => {
             let query =
                 ListQuery { state: state.map(StateFilter::from), limit: *limit, page_token: page_token.clone() };
-            let session = Session::start(global, Kind::Reads).await?;
+            let session = Session::start(global, Effect::Read).await?;
             session.list_users(query).await?;
         }
         Command::GetUser { user } => {
-            let session = Session::start(global, Kind::Reads).await?;
+            let session = Session::start(global, Effect::Read).await?;
             session.output.user(&session.connector.get_user(user_ref(user)).await?)?;
         }
         Command::SuspendUser { change, yes } => {
-            let session = Session::start(global, Kind::Changes).await?;
+            let session = Session::start(global, Effect::Change).await?;
             if !yes && !change.dry_run && !confirmed(&change.users)? {
                 return Err(Failure { message: "not confirmed; nothing was changed".into(), code: 12 });
             }
             return session.change(change, Verb::Suspend).await;
         }
         Command::ReactivateUser { change } => {
-            let session = Session::start(global, Kind::Changes).await?;
+            let session = Session::start(global, Effect::Change).await?;
             return session.change(change, Verb::Reactivate).await;
         }
-        Command::Test => Session::start(global, Kind::Reads).await?.test().await?,
+        Command::Test => Session::start(global, Effect::Read).await?.test().await?,
         Command::Simulate { users, seed, port } => {
             simulate(Config { users: *users, seed: *seed, port: *port, ..Config::default() }).await?;
         }
@@ -103,20 +103,20 @@ enum Verb {
     Reactivate,
 }
 
-/// A connector to the chosen target, and where its results go.
+/// A connector to the chosen target, and the output for its results.
 struct Session {
     connector: Connector,
     output: Output,
-    /// Stops when it is dropped.
+    /// Serves the simulated account until it is dropped.
     _simulator: Option<Simulator>,
 }
 
 impl Session {
-    async fn start(global: &Global, kind: Kind) -> Result<Self, Failure> {
-        let Target { options, simulator } = Target::choose(global, kind).await?;
+    async fn start(global: &Global, effect: Effect) -> Result<Self, Failure> {
+        let Target { options, simulator } = Target::choose(global, effect).await?;
         if simulator.is_some() {
-            let why = if global.simulated { "as asked" } else { "since no account is set" };
-            say!("note: this is a simulated account, {why}.");
+            let reason = if global.simulated { "because of --simulated" } else { "because no account is set" };
+            message!("note: using a simulated account, {reason}.");
         }
         let connector = host(global)?.connector(options)?;
         let output = Output::new(global.output, simulator.is_some());
@@ -128,7 +128,7 @@ impl Session {
             let list = self.connector.list_users(query).await?;
             (list.users, list.next_page_token)
         } else {
-            // Hides itself where standard error is no terminal.
+            // Hidden if standard error is not a terminal.
             let style = ProgressStyle::with_template("{spinner} {human_pos} users")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let progress = ProgressBar::new_spinner().with_style(style);
@@ -148,16 +148,16 @@ impl Session {
                 0 => String::new(),
                 other => format!(", {other} other"),
             };
-            say!("{} users: {active} active, {suspended} suspended{other}", users.len());
+            message!("{} users: {active} active, {suspended} suspended{other}", users.len());
             if let Some(token) = next_page_token {
-                say!("There are more: add --page-token {token}");
+                message!("There are more users: continue with --page-token {token}");
             }
         }
         Ok(())
     }
 
-    /// Changes one user after another. The failure of one does not keep the next one waiting; an interruption does, and
-    /// then what was done is told before the end.
+    /// Changes one user after another. A failure does not stop the others. An interruption stops after the current user, and
+    /// the results so far are printed.
     async fn change(&self, change: &args::Change, verb: Verb) -> Result<ExitCode, Failure> {
         let interrupted = interruption();
         let mut outcomes = Vec::new();
@@ -176,11 +176,11 @@ impl Session {
         for Outcome { input, result } in &outcomes {
             match result {
                 Err(error) => {
-                    say!("error: {input}: {error}");
+                    message!("error: {input}: {error}");
                 }
-                // The only place left to tell what was done.
+                // Standard output failed, so the results go to standard error.
                 Ok(done) if printed.is_err() => {
-                    say!("{input}: {}", output::change_code(done.change));
+                    message!("{input}: {}", output::change_code(done.change));
                 }
                 Ok(_) => {}
             }
@@ -188,7 +188,7 @@ impl Session {
         printed?;
         let left: Vec<&str> = left.map(String::as_str).collect();
         if !left.is_empty() {
-            return Err(Failure { message: format!("interrupted; not touched: {}", left.join(", ")), code: 130 });
+            return Err(Failure { message: format!("interrupted; not processed: {}", left.join(", ")), code: 130 });
         }
         let mut codes: Vec<u8> =
             outcomes.iter().filter_map(|outcome| outcome.result.as_ref().err()).map(exit_code).collect();
@@ -203,7 +203,7 @@ impl Session {
     async fn test(&self) -> Result<(), Failure> {
         let list = self.connector.list_users(ListQuery { state: None, limit: Some(1), page_token: None }).await?;
         let users = if list.users.is_empty() { "the account has none" } else { "can be listed" };
-        self.output.tested(&[
+        self.output.test_report(&[
             ("settings", "complete".into()),
             ("credentials", "accepted".into()),
             ("users", users.into()),
@@ -212,23 +212,23 @@ impl Session {
     }
 }
 
-/// Asks on a terminal; elsewhere nobody could answer, and a script means what it says.
+/// Asks for confirmation if standard input is a terminal. A script is not asked.
 fn confirmed(users: &[String]) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
     if !io::stderr().is_terminal() {
-        let message = "cannot ask for confirmation, for standard error is no terminal; add --yes to go on without";
+        let message = "cannot prompt: standard error is not a terminal; pass --yes";
         return Err(Failure { message: message.into(), code: 12 });
     }
     let mut answer = String::new();
-    let asked = write!(io::stderr(), "Suspend {}? [y/N] ", users.join(", "));
-    let read = asked.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
-    read.map_err(|error| Failure::other(format!("the answer cannot be read: {error}")))?;
+    let prompt = write!(io::stderr(), "Suspend {}? [y/N] ", users.join(", "));
+    let read = prompt.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
+    read.map_err(|error| Failure::other(format!("cannot read the answer: {error}")))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
 
-/// Turns true at the first Ctrl+C; the second ends the process at once.
+/// A flag that the first Ctrl+C sets. The second Ctrl+C ends the process immediately.
 fn interruption() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let set = flag.clone();
@@ -237,7 +237,7 @@ fn interruption() -> Arc<AtomicBool> {
             if set.swap(true, Ordering::Relaxed) {
                 std::process::exit(130);
             }
-            say!("interrupted: the user under way is finished first; Ctrl+C again ends at once");
+            message!("interrupted: stopping after the current user; press Ctrl+C again to stop now");
         }
     });
     flag
@@ -247,15 +247,15 @@ async fn simulate(config: Config) -> Result<(), Failure> {
     let (users, seed) = (config.users, config.seed);
     let simulator = Simulator::start(config)
         .await
-        .map_err(|error| Failure::other(format!("the simulated service cannot be started: {error}")))?;
+        .map_err(|error| Failure::other(format!("cannot start the simulated service: {error}")))?;
     output::print(&format!(
         "# A simulated 1Password Users API: {users} users, seed {seed}. Point a client at it:\n\
          export ONEPASSWORD_BASE_URL={}\n\
          export ONEPASSWORD_ACCOUNT_ID={}\n\
          export ONEPASSWORD_CLIENT_ID={}\n\
          export ONEPASSWORD_CLIENT_SECRET={}\n\
-         # Then, for one: cargo run -- get-user {}\n\
-         # Ctrl+C ends it; -v shows the requests.\n",
+         # Then, for example: cargo run -- get-user {}\n\
+         # Ctrl+C stops it; -v logs the requests.\n",
         simulator.base_url(),
         simulator.account_id(),
         simulator.client_id(),

@@ -1,8 +1,8 @@
-//! Failures of a command, and their exit codes.
+//! The failure of a command, and its exit code.
 
 use onepassword_users_host::{Error, types};
 
-/// Why a command ends without a result: what to say, and the exit code.
+/// A failed command: the message and the exit code.
 pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) code: u8,
@@ -24,7 +24,7 @@ impl From<Error> for Failure {
     }
 }
 
-/// The exit codes, as the help text lists them.
+/// The exit code of an error. The help text lists them.
 pub(crate) fn exit_code(error: &Error) -> u8 {
     use types::Error as Action;
     match error {

@@ -2,8 +2,8 @@
 
 #![forbid(unsafe_code)]
 
-/// Prints to standard error. If nobody can read that, the work goes on all the same.
-macro_rules! say {
+/// Prints a line to standard error. Unlike `eprintln!`, it ignores a failure to write.
+macro_rules! message {
     ($($text:tt)*) => {
         let _ = writeln!(std::io::stderr(), $($text)*);
     };

@@ -1,4 +1,4 @@
-//! What is printed: results on standard output as a table, JSON or CSV, everything else on standard error.
+//! Output: results go to standard output as a table, JSON or CSV, everything else to standard error.
 
 use std::io::{self, IsTerminal, Write};
 
@@ -11,14 +11,16 @@ use serde_json::{Value, json};
 use crate::args::Format;
 use crate::failure::Failure;
 
-/// Where results go, and in which form.
+/// The format of results.
 pub(crate) struct Output {
     pub(crate) format: Format,
+    /// True if the results are those of a simulated account. JSON says so.
     pub(crate) simulated: bool,
 }
 
-/// What became of one of several users.
+/// The result of a change to one of several users.
 pub(crate) struct Outcome {
+    /// The user as given on the command line.
     pub(crate) input: String,
     pub(crate) result: Result<StateChange, Error>,
 }
@@ -31,7 +33,7 @@ impl Output {
 
     pub(crate) fn users(&self, users: &[User], next_page_token: Option<&str>) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(&["ID", "STATE", "E-MAIL", "NAME", "CREATED"], users.iter().map(row)),
+            Format::Table => self.table(&["ID", "STATE", "E-MAIL", "NAME", "CREATED"], users.iter().map(user_row)),
             Format::Json => self.json(json!({
                 "users": users.iter().map(UserJson::from).collect::<Vec<_>>(),
                 "next_page_token": next_page_token,
@@ -66,8 +68,8 @@ impl Output {
                 outcomes.iter().map(|outcome| match &outcome.result {
                     Ok(StateChange { user, change }) => vec![
                         outcome.input.clone(),
-                        label(*change).into(),
-                        state(&user.state).into(),
+                        change_label(*change).into(),
+                        state_name(&user.state).into(),
                         user.display_name.clone(),
                         user.id.clone(),
                     ],
@@ -82,7 +84,7 @@ impl Output {
                     Ok(StateChange { user, change }) => [
                         outcome.input.as_str(),
                         change_code(*change),
-                        state(&user.state),
+                        state_name(&user.state),
                         &user.email,
                         &user.id,
                         "",
@@ -98,17 +100,17 @@ impl Output {
         }
     }
 
-    pub(crate) fn tested(&self, what: &[(&str, String)]) -> Result<(), Failure> {
+    pub(crate) fn test_report(&self, checks: &[(&str, String)]) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(&[], what.iter().map(|(name, value)| vec![(*name).into(), value.clone()])),
+            Format::Table => self.table(&[], checks.iter().map(|(name, value)| vec![(*name).into(), value.clone()])),
             Format::Json | Format::Csv => self.json(json!({
                 "ok": true,
-                "checks": what.iter().map(|(name, value)| json!({ "check": name, "result": value })).collect::<Vec<_>>(),
+                "checks": checks.iter().map(|(name, value)| json!({ "check": name, "result": value })).collect::<Vec<_>>(),
             })),
         }
     }
 
-    /// Columns as wide as they must be, also on a narrow terminal: what is broken into pieces cannot be copied.
+    /// Prints a table. Columns are never wrapped to fit the terminal: a wrapped value cannot be copied.
     fn table(&self, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
         let mut table = Table::new();
         table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -124,7 +126,7 @@ impl Output {
         print(&format!("{}\n", table.trim_fmt()))
     }
 
-    /// The members of `value`, after the one that tells whether they are real.
+    /// Prints a JSON object: `simulated`, then the members of `value`.
     fn json(&self, value: Value) -> Result<(), Failure> {
         let mut marked = json!({ "simulated": self.simulated });
         if let (Value::Object(marked), Value::Object(members)) = (&mut marked, value) {
@@ -155,19 +157,19 @@ impl<'a> From<&'a User> for UserJson<'a> {
             id: &user.id,
             email: &user.email,
             display_name: &user.display_name,
-            state: state(&user.state),
+            state: state_name(&user.state),
             create_time: &user.create_time,
             path: &user.path,
         }
     }
 }
 
-fn row(user: &User) -> Vec<String> {
+fn user_row(user: &User) -> Vec<String> {
     let day = user.create_time.split('T').next().unwrap_or_default();
-    [&user.id, state(&user.state), &user.email, &user.display_name, day].map(String::from).into()
+    [&user.id, state_name(&user.state), &user.email, &user.display_name, day].map(String::from).into()
 }
 
-fn state(state: &UserState) -> &str {
+fn state_name(state: &UserState) -> &str {
     match state {
         UserState::Active => "active",
         UserState::Suspended => "suspended",
@@ -184,12 +186,12 @@ pub(crate) fn change_code(change: Change) -> &'static str {
     }
 }
 
-fn label(change: Change) -> &'static str {
+fn change_label(change: Change) -> &'static str {
     match change {
         Change::Changed => "changed",
-        Change::Already => "already so",
+        Change::Already => "unchanged",
         Change::WouldChange => "would change",
-        Change::NotChecked => "done, not checked before",
+        Change::NotChecked => "done, previous state not checked",
     }
 }
 
@@ -202,7 +204,7 @@ fn outcome_json(outcome: &Outcome) -> Value {
     }
 }
 
-/// An error with all that a program may want to act on.
+/// An error with the fields that a program may act on.
 fn error_json(error: &Error) -> Value {
     let mut json = json!({ "code": error.code(), "message": error.to_string() });
     let Error::Action(error) = error else { return json };
@@ -231,28 +233,28 @@ fn csv<T: Serialize>(rows: impl IntoIterator<Item = T>, header: &[&str]) -> Resu
     let written = writer.write_record(header).and_then(|()| rows.into_iter().try_for_each(|row| writer.serialize(row)));
     let bytes = written.and_then(|()| writer.into_inner().map_err(|error| error.into_error().into()));
     match bytes.map(String::from_utf8) {
-        // For a program all as it is; for eyes without what could move the cursor.
+        // Terminals get it without characters that could move the cursor, programs get it as it is.
         Ok(Ok(text)) if io::stdout().is_terminal() => {
             print(&text.lines().map(|line| printable(line) + "\n").collect::<String>())
         }
         Ok(Ok(text)) => print(&text),
-        _ => Err(Failure::other("the result cannot be written as CSV".into())),
+        _ => Err(Failure::other("cannot write the result as CSV".into())),
     }
 }
 
-/// Writes to standard output. A reader that has seen enough, such as `head`, is no failure.
+/// Writes to standard output. A closed pipe is not a failure: a reader such as `head` may stop early.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Failure::other(format!("the result cannot be written: {error}")))
+            Err(Failure::other(format!("the result could not be written: {error}")))
         }
         _ => Ok(()),
     }
 }
 
-/// Without characters that would move the cursor or turn the direction of writing: names come from outside.
+/// Replaces characters that could move the cursor or reverse the text direction. Names are untrusted.
 fn printable(text: &str) -> String {
-    let odd = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    text.chars().map(|c| if odd(c) { '\u{fffd}' } else { c }).collect()
+    let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }

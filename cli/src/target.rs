@@ -1,67 +1,68 @@
-//! Where a command goes: to the service, or, if nothing at all is set, to a simulated account.
+//! The target of a command: the service, or a simulated account if nothing that identifies an account is set.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Environment, Host, Limits, Network, Options, Source, Value};
+use onepassword_users_host::{Environment, Host, HostConfig, Network, Options, Source, Value};
 use onepassword_users_simulator::{Config, Simulator};
 
 use crate::args::{Global, proxy};
 use crate::failure::Failure;
 
-/// What names an account or opens it. If none of these is set, nobody can mean a real account.
-const TELLING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
+/// The settings and secrets that identify an account or authenticate to it. If none is set, no real account can be meant.
+const IDENTIFYING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
 
-/// What else is set for an account, or for a simulated one.
-const HARMLESS: [&str; 5] = ["api-version", "timeout", "deadline", "max-attempts", "user-agent"];
+/// The other settings. They apply to a simulated account as well.
+const TUNING: [&str; 5] = ["api-version", "timeout", "deadline", "max-attempts", "user-agent"];
 
-/// The connector's options, and the simulated service if they lead there.
+/// The options of the connector, and the simulated service if they point to it.
 pub(crate) struct Target {
     pub(crate) options: Options,
     pub(crate) simulator: Option<Simulator>,
 }
 
-/// Whether a command only reads. A change never goes to a simulated account unasked: a playbook without credentials must
-/// not believe that it suspended somebody.
+/// The effect of a command. A change never goes to a simulated account unless `--simulated` is given: a script without
+/// credentials must not appear to have suspended a user.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
-    Reads,
-    Changes,
+pub(crate) enum Effect {
+    Read,
+    Change,
 }
 
 impl Target {
-    pub(crate) async fn choose(global: &Global, kind: Kind) -> Result<Self, Failure> {
+    pub(crate) async fn choose(global: &Global, effect: Effect) -> Result<Self, Failure> {
         if global.simulated {
             return Self::simulated(global, Config::default()).await;
         }
         let mut values = flags(global);
-        for name in TELLING.into_iter().chain(HARMLESS) {
+        for name in IDENTIFYING.into_iter().chain(TUNING) {
             if !values.contains_key(name) {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
         }
-        let set: Vec<&str> = TELLING.into_iter().filter(|name| values.contains_key(*name)).collect();
+        let set: Vec<&str> = IDENTIFYING.into_iter().filter(|name| values.contains_key(*name)).collect();
         if set.is_empty() {
-            if kind == Kind::Changes {
+            if effect == Effect::Change {
                 return Err(Failure::settings(
                     "no account is set, so nothing was changed. Set ONEPASSWORD_ACCOUNT_ID, ONEPASSWORD_CLIENT_ID and \
-                     ONEPASSWORD_CLIENT_SECRET, or add --simulated to try it on a simulated account."
+                     ONEPASSWORD_CLIENT_SECRET, or pass --simulated to use a simulated account."
                         .into(),
                 ));
             }
             return Self::simulated(global, Config::default()).await;
         }
         let is_set = |name: &str| set.contains(&name);
-        let mut needed = vec!["account-id"];
+        let mut required = vec!["account-id"];
         if !is_set("access-token") {
-            needed.extend(["client-id", "client-secret"]);
+            required.extend(["client-id", "client-secret"]);
         }
-        let missing: Vec<String> = needed.into_iter().filter(|name| !is_set(name)).map(Environment::variable).collect();
+        let missing: Vec<String> =
+            required.into_iter().filter(|name| !is_set(name)).map(Environment::variable).collect();
         if !missing.is_empty() {
             return Err(Failure::settings(format!(
-                "{} not set, but {} is; nothing was done. Set what is missing, or unset the rest to use a simulated account.",
+                "{} not set, but {} is; nothing was done. Set the missing ones, or unset all to use a simulated account.",
                 list(&missing, "is", "are"),
                 Environment::variable(set.first().unwrap_or(&"")),
             )));
@@ -69,11 +70,11 @@ impl Target {
         Ok(Self { options: options(values, global)?, simulator: None })
     }
 
-    /// A simulated account of its own. Settings that do not name an account count there, too.
+    /// Starts a simulated account. The tuning settings apply to it.
     pub(crate) async fn simulated(global: &Global, config: Config) -> Result<Self, Failure> {
         let simulator = Simulator::start(config)
             .await
-            .map_err(|error| Failure::other(format!("the simulated service cannot be started: {error}")))?;
+            .map_err(|error| Failure::other(format!("cannot start the simulated service: {error}")))?;
         let mut values = flags(global);
         for (name, value) in [
             ("base-url", simulator.base_url()),
@@ -83,8 +84,8 @@ impl Target {
         ] {
             values.insert(name.into(), value.into());
         }
-        // Of the environment only what is harmless: an access token of a real account must not be sent here.
-        for name in HARMLESS {
+        // No others from the environment: the access token of a real account must not be sent here.
+        for name in TUNING {
             if !values.contains_key(name) {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
@@ -93,15 +94,15 @@ impl Target {
     }
 }
 
-/// A host for the chosen component: the one of this version, unless another is named.
+/// The host for the built-in component, or for the one that `--component` names.
 pub(crate) fn host(global: &Global) -> Result<Host, Failure> {
-    let Some(path) = &global.component else { return Ok(Host::new(COMPONENT, Limits::default())?) };
+    let Some(path) = &global.component else { return Ok(Host::new(COMPONENT, HostConfig::default())?) };
     let component = std::fs::read(path)
-        .map_err(|error| Failure::other(format!("the component {} cannot be read: {error}", path.display())))?;
-    Ok(Host::new(&component, Limits::default())?)
+        .map_err(|error| Failure::other(format!("cannot read the component {}: {error}", path.display())))?;
+    Ok(Host::new(&component, HostConfig::default())?)
 }
 
-/// Read once for a command: what a variable names may be a pipe.
+/// Reads a value from the environment. Called once per value and command: a `_FILE` may be a pipe.
 fn from_environment(name: &str) -> Result<Option<Value>, Failure> {
     Environment.get(name).map_err(|error| Failure::settings(error.to_string()))
 }
@@ -118,7 +119,7 @@ fn flags(global: &Global) -> BTreeMap<String, Value> {
     .collect()
 }
 
-/// The host's deadline comes some time after the component's own, which can say more.
+/// The options. The host's deadline is a minute after the component's own, whose error says more.
 fn options(values: BTreeMap<String, Value>, global: &Global) -> Result<Options, Failure> {
     let deadline = values.get("deadline").and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(300_u64);
     let deadline = Duration::from_secs(deadline.min(3600) + 60);

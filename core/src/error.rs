@@ -216,7 +216,7 @@ impl core::error::Error for DriverError {}
 
 /// The problem of a bad request that had a page token.
 pub(crate) const PAGE_TOKEN_REFUSED: &str = "the service refused the request, perhaps for its page token, which is good for \
-                                             one account and one state filter, and not for ever";
+                                             one account and one state filter, and not forever";
 
 impl Error {
     /// The error of a setting or secret that is not valid.
@@ -273,13 +273,13 @@ impl Error {
         }
     }
 
-    /// Whether the same action may succeed if it is repeated later.
+    /// True if the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited { .. } | Self::Unavailable { .. })
     }
 
-    /// Whether the service refused a request with a page token as a bad one, most likely because of that token.
+    /// True if the service refused a request with a page token as a bad one, most likely because of that token.
     #[must_use]
     pub fn may_be_the_page_token(&self) -> bool {
         matches!(self, Self::Other { problem, .. } if problem == PAGE_TOKEN_REFUSED)
@@ -294,7 +294,7 @@ impl Error {
         }
     }
 
-    /// Whether a change was sent whose outcome is not known.
+    /// True if a change was sent whose outcome is not known.
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
         matches!(
@@ -393,7 +393,7 @@ impl fmt::Display for Error {
             }
             Self::AmbiguousUser { email, ids } => {
                 let least = if ids.len() < MAX_NAMESAKES { "" } else { "at least " };
-                write!(f, "{least}{} users bear the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
+                write!(f, "{least}{} users have the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
             }
             Self::LastOwner { service } => write!(f, "the user is the last owner of the account ({service})"),
             Self::ExternallyManaged { service } => {

@@ -1,10 +1,10 @@
-//! Bindings generated from `wit/`: what the host lends to the component, and what it calls.
+//! Bindings generated from `wit/`: the interfaces that the component imports from the host, and those that it exports.
 //!
-//! The world is written out here without its WASI imports: those are wasmtime's own, in a later minor version that serves
-//! 0.2.0 as well.
+//! This inline world leaves out the WASI imports. wasmtime's own bindings provide them, in a later minor version that is
+//! compatible with 0.2.0.
 
-#![allow(missing_docs, reason = "generated code; the documentation stands in wit/")]
-#![allow(clippy::allow_attributes_without_reason, reason = "generated code allows without reasons")]
+#![allow(missing_docs, reason = "generated code; the documentation is in wit/")]
+#![allow(clippy::allow_attributes_without_reason, reason = "generated code has allow attributes without reasons")]
 
 wasmtime::component::bindgen!({
     inline: "

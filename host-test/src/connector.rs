@@ -1,4 +1,4 @@
-//! A connector: one configuration of the component, with an instance that is kept warm so that its token is reused.
+//! A connector: one configuration of the component, with a warm instance that caches its token.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,37 +11,38 @@ use wasmtime::Store;
 use crate::bindings::Plugin;
 use crate::engine::Compiled;
 use crate::error::Error;
-use crate::outbound::{Network, Outbound, Trail};
+use crate::outbound::{CallStats, Network, Outbound};
 use crate::state::State;
 use crate::types::{self, Change, ChangeOptions, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
 use crate::values::Source;
 
-/// An instance that has grown beyond this is not kept: a guest's memory never shrinks. In bytes.
+/// The most memory of an instance that is kept warm, in bytes. A guest's memory never shrinks, so a larger instance is dropped.
 const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
-/// The most text that the users of [`Connector::list_all_users`] may have, in bytes.
-const MAX_ALL_TEXT: usize = 1024 * 1024 * 1024;
+/// The most text in all users of [`Connector::list_all_users`], in bytes.
+const MAX_TOTAL_TEXT: usize = 1024 * 1024 * 1024;
 
-/// What makes a connector.
+/// The options of a connector.
 #[derive(Clone)]
 pub struct Options {
-    /// Where `base-url`, `account-id`, `api-version`, `timeout` and `user-agent` come from.
+    /// The source of settings, such as `base-url` and `account-id`.
     pub settings: Arc<dyn Source>,
-    /// Where `client-id` and `client-secret`, or `access-token`, come from.
+    /// The source of secrets: `client-id` and `client-secret`, or `access-token`.
     pub secrets: Arc<dyn Source>,
-    /// How connections are made.
+    /// The proxy, TLS and address rules of connections.
     pub network: Network,
-    /// The longest that one call may take once its turn has come, waiting for the service included. The component ends by
-    /// itself after its own setting `deadline`, which should be the shorter one: then it can say what it knows.
+    /// The longest duration of one call, from its start (not from when it was queued) and including waits for the service.
+    /// The component enforces its own setting `deadline`. Keep that one shorter: its error says more than
+    /// [`Error::Deadline`].
     pub deadline: Duration,
 }
 
 impl Default for Options {
-    /// No settings, no secrets, the environment's proxy, and ten minutes for a call.
+    /// No settings, no secrets, the environment's proxy, and ten minutes per call.
     fn default() -> Self {
-        let nothing: Arc<dyn Source> = Arc::new(BTreeMap::new());
+        let empty: Arc<dyn Source> = Arc::new(BTreeMap::new());
         Self {
-            settings: nothing.clone(),
-            secrets: nothing,
+            settings: empty.clone(),
+            secrets: empty,
             network: Network::default(),
             deadline: Duration::from_secs(600),
         }
@@ -57,7 +58,7 @@ impl std::fmt::Debug for Options {
     }
 }
 
-/// One configuration of the component. Calls run one after another; for more at once, make more connectors.
+/// One configuration of the component. Calls run one at a time; use several connectors to run calls in parallel.
 pub struct Connector {
     compiled: Compiled,
     options: Options,
@@ -76,13 +77,13 @@ impl Connector {
         Ok(Self { compiled, options, outbound, warm: Mutex::new(None) })
     }
 
-    /// Lists users: all of them, or as many as the query says. For an account of unknown size see
-    /// [`Connector::list_all_users`], which asks less of the component's memory.
+    /// Lists users: all of them, or up to the query's limit. The component holds the whole list in memory. For an account of
+    /// unknown size, use [`Connector::list_all_users`].
     ///
     /// # Errors
     ///
-    /// [`Error::Action`] says why the action did not succeed, [`Error::Trap`] and [`Error::Deadline`] that the component
-    /// did not come to an end by itself. The same holds for every call.
+    /// [`Error::Action`] if the action failed, [`Error::Load`] if the component could not be instantiated, [`Error::Trap`] if
+    /// it trapped, and [`Error::Deadline`] if the call took too long. This is the same for every call.
     pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
         self.call("list-users", None, async |Instance { store, plugin }| {
             plugin.onepassword_users_actions().call_list_users(store, &query).await
@@ -90,12 +91,13 @@ impl Connector {
         .await
     }
 
-    /// Lists all users, up to 2,000,000: page by page, so that the component holds one page at a time.
-    /// `progress` is told the number of users so far.
+    /// Lists all users, up to 2,000,000, page by page: the component holds one page at a time. `progress` is called after each
+    /// page with the number of users so far.
     ///
     /// # Errors
     ///
-    /// As [`Connector::list_users`]. What was read before a failure is not given: half a list looks like a whole one.
+    /// As [`Connector::list_users`], and [`Error::EndlessList`]. A failure discards the users read so far, since a partial list
+    /// could be taken for a complete one.
     pub async fn list_all_users(
         &self,
         state: Option<StateFilter>,
@@ -107,17 +109,17 @@ impl Connector {
         while let Some(part) = listing.query() {
             let part = ListQuery { state, limit: part.limit, page_token: part.page_token };
             let list = self.list_users(part).await?;
-            // Beyond that the service is not listing an account.
+            // No real account has this much text.
             text += list
                 .users
                 .iter()
                 .map(|user| user.email.len() + user.display_name.len() + user.path.len())
                 .sum::<usize>();
-            if text > MAX_ALL_TEXT {
+            if text > MAX_TOTAL_TEXT {
                 return Err(Error::EndlessList);
             }
-            let met = listing.take(list.users, list.next_page_token, |user| &user.id);
-            users.extend(met.map_err(|_| Error::EndlessList)?);
+            let new = listing.take(list.users, list.next_page_token, |user| &user.id);
+            users.extend(new.map_err(|_| Error::EndlessList)?);
             progress(users.len());
         }
         Ok(users)
@@ -159,8 +161,8 @@ impl Connector {
         .await
     }
 
-    /// Calls the warm instance, or a new one. It is taken out for the call: one that traps, is ended, or whose caller
-    /// gives up half-way does not come back.
+    /// Calls the warm instance, or a new one. The instance is taken out for the call and put back on success only, so that one
+    /// that trapped, timed out or was abandoned by its caller is dropped.
     async fn call<T: Outcome>(
         &self,
         action: &'static str,
@@ -168,12 +170,12 @@ impl Connector {
         call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Error>>,
     ) -> Result<T, Error> {
         let mut warm = self.warm.lock().await;
-        let abandoned = Abandoned { connector: self, action, user, began: Instant::now() };
-        self.outbound.take_trail();
+        let guard = AbandonGuard { connector: self, action, user, started: Instant::now() };
+        self.outbound.take_stats();
         let work = async {
             let mut instance = match warm.take() {
                 Some(instance) => instance,
-                // A component may run code of its own here already.
+                // Within the deadline: instantiation may run the component's code.
                 None => self.instantiate().await?,
             };
             match call(&mut instance).await {
@@ -185,7 +187,7 @@ impl Connector {
             Err(_) => Err(Error::Deadline(self.options.deadline)),
             Ok(Err(error)) => Err(error),
             Ok(Ok((instance, result))) => {
-                if instance.store.data().limits.used <= MAX_WARM_MEMORY {
+                if instance.store.data().memory.used <= MAX_WARM_MEMORY {
                     *warm = Some(instance);
                 }
                 result.map_err(Error::Action)
@@ -195,28 +197,28 @@ impl Connector {
             Ok(value) => (value.outcome(), value.user_id()),
             Err(error) => (error.code(), None),
         };
-        self.log(action, user, outcome, user_id, abandoned.began.elapsed());
-        std::mem::forget(abandoned);
+        self.log(action, user, outcome, user_id, guard.started.elapsed());
+        std::mem::forget(guard);
         result
     }
 
-    /// One event for each action: enough for an audit trail, and nothing more.
-    fn log(&self, action: &str, user: Option<&UserRef>, outcome: &str, user_id: Option<&str>, took: Duration) {
+    /// Logs one event per action, for an audit trail.
+    fn log(&self, action: &str, user: Option<&UserRef>, outcome: &str, user_id: Option<&str>, elapsed: Duration) {
         let user = user.map(|(UserRef::Id(user) | UserRef::Email(user))| user.chars().take(256).collect::<String>());
-        let Trail { requests, request_ids, .. } = self.outbound.take_trail();
-        let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        let CallStats { requests, request_ids, .. } = self.outbound.take_stats();
+        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let request_ids = request_ids.join(" ");
         tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
-        let Compiled { component, limits } = &self.compiled;
+        let Compiled { component, config } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
-        let state = State::new(self.outbound.clone(), settings.clone(), secrets.clone(), limits.memory);
+        let state = State::new(self.outbound.clone(), settings.clone(), secrets.clone(), config.max_memory);
         let mut store = Store::new(component.engine(), state);
-        store.limiter(|state| &mut state.limits);
-        // A deadline by epochs would count waiting, too, and end a call whose server is slow. So an epoch only makes the
-        // guest give way, and the clock of `call` decides.
+        store.limiter(|state| &mut state.memory);
+        // An epoch only makes the guest yield; the timeout in `call` ends it. A deadline in epochs would trap a guest that
+        // merely waits for a slow server.
         store.epoch_deadline_async_yield_and_update(1);
         match component.instantiate_async(&mut store).await {
             Ok(plugin) => Ok(Instance { store, plugin }),
@@ -225,21 +227,21 @@ impl Connector {
     }
 }
 
-/// Logs an action whose caller gave up half-way: it may have sent something all the same.
-struct Abandoned<'a> {
+/// Logs an action whose caller dropped it before its end: it may have sent requests already.
+struct AbandonGuard<'a> {
     connector: &'a Connector,
     action: &'static str,
     user: Option<&'a UserRef>,
-    began: Instant,
+    started: Instant,
 }
 
-impl Drop for Abandoned<'_> {
+impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
-        self.connector.log(self.action, self.user, "abandoned", None, self.began.elapsed());
+        self.connector.log(self.action, self.user, "abandoned", None, self.started.elapsed());
     }
 }
 
-/// What the log tells of a success.
+/// The log fields of a success.
 trait Outcome {
     fn outcome(&self) -> &'static str;
     fn user_id(&self) -> Option<&str>;

@@ -1,4 +1,4 @@
-//! The engine and one compiled component: what is linked, how instances are allocated, and the clock that interrupts guests.
+//! The engine and one compiled component: linking, the pooling allocator, the compilation cache, and epoch interruption.
 
 use std::path::PathBuf;
 use std::thread;
@@ -12,78 +12,80 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use crate::bindings::{Plugin, PluginPre};
 use crate::state::State;
 
-/// How often a running guest is interrupted, so that others run and a call's deadline can end it.
-const EPOCH: Duration = Duration::from_millis(10);
-/// How many core modules one component may be made of: this one is made of three.
-const MODULES: u32 = 4;
+/// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
+const EPOCH_INTERVAL: Duration = Duration::from_millis(10);
+/// The most core modules in one component. This component has three.
+const MAX_CORE_MODULES: u32 = 4;
 
-/// What a host grants to every connector.
+/// The configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
-pub struct Limits {
-    /// The most memory that one instance may use, in bytes. 250,000 users, the longest list, take about 200 MB.
-    pub memory: usize,
-    /// The most instances that live at once. Each connector keeps one while it is warm.
-    pub instances: u32,
-    /// Where compiled code is kept between runs; `None` for the user's own cache directory.
-    pub cache: Option<PathBuf>,
+pub struct HostConfig {
+    /// The most memory of one instance, in bytes. 250,000 users, the longest list, take about 200 MB.
+    pub max_memory: usize,
+    /// The most instances at once. A connector keeps one while it is warm.
+    pub max_instances: u32,
+    /// The directory of the compilation cache, an absolute path. `None` stands for wasmtime's default, in the user's cache
+    /// directory.
+    pub cache_dir: Option<PathBuf>,
 }
 
-impl Default for Limits {
+impl Default for HostConfig {
+    /// 512 MiB per instance, 64 instances, and the default cache directory.
     fn default() -> Self {
-        Self { memory: 512 * 1024 * 1024, instances: 64, cache: None }
+        Self { max_memory: 512 * 1024 * 1024, max_instances: 64, cache_dir: None }
     }
 }
 
-/// A compiled component, ready for instances to be made of it. Clones are cheap.
+/// A compiled and linked component. Clones are cheap.
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) component: PluginPre<State>,
-    pub(crate) limits: Limits,
+    pub(crate) config: HostConfig,
 }
 
 impl Compiled {
-    pub(crate) fn new(bytes: &[u8], limits: Limits) -> wasmtime::Result<Self> {
-        let engine = engine(&limits)?;
+    pub(crate) fn new(bytes: &[u8], config: HostConfig) -> wasmtime::Result<Self> {
+        let engine = engine(&config)?;
         let component = Component::new(&engine, bytes)?;
         let component = PluginPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
-        Ok(Self { component, limits })
+        Ok(Self { component, config })
     }
 }
 
-fn engine(limits: &Limits) -> wasmtime::Result<Engine> {
+fn engine(config: &HostConfig) -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
-    pool.total_component_instances(limits.instances)
-        .total_core_instances(limits.instances.saturating_mul(MODULES))
-        .max_core_instances_per_component(MODULES)
-        .total_memories(limits.instances)
-        .total_tables(limits.instances.saturating_mul(MODULES))
-        .total_stacks(limits.instances)
-        .max_memory_size(limits.memory);
+    pool.total_component_instances(config.max_instances)
+        .total_core_instances(config.max_instances.saturating_mul(MAX_CORE_MODULES))
+        .max_core_instances_per_component(MAX_CORE_MODULES)
+        .total_memories(config.max_instances)
+        .total_tables(config.max_instances.saturating_mul(MAX_CORE_MODULES))
+        .total_stacks(config.max_instances)
+        .max_memory_size(config.max_memory);
 
     let mut cache = CacheConfig::new();
-    if let Some(directory) = &limits.cache {
+    if let Some(directory) = &config.cache_dir {
         cache.with_directory(directory);
     }
-    // Without a place to keep it (no home directory, a read-only file system), the code is compiled at each start.
+    // Without a writable directory (no home directory, a read-only file system), each start compiles the component.
     let cache = Cache::new(cache).inspect_err(|error| tracing::debug!(%error, "compiled code is not cached")).ok();
 
-    let mut config = Config::new();
-    config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool)).cache(cache);
-    let engine = Engine::new(&config)?;
+    let mut engine_config = Config::new();
+    engine_config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool)).cache(cache);
+    let engine = Engine::new(&engine_config)?;
 
-    // A thread of its own: a guest that spins may keep every thread of the async runtime busy.
+    // On a thread of its own: spinning guests may occupy every thread of the async runtime.
     let weak = engine.weak();
     thread::Builder::new().name("epoch".into()).spawn(move || {
         while let Some(engine) = weak.upgrade() {
             engine.increment_epoch();
             drop(engine);
-            thread::sleep(EPOCH);
+            thread::sleep(EPOCH_INTERVAL);
         }
     })?;
     Ok(engine)
 }
 
-/// All that a component can get from this host. What is not here does not link.
+/// Every import that this host provides. A component that imports anything else does not link.
 fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     use wasmtime_wasi::p2::bindings::clocks::monotonic_clock;
     use wasmtime_wasi_http::p2::bindings::http::{outgoing_handler, types};

@@ -1,4 +1,4 @@
-//! Why a call to a connector did not give a result.
+//! The errors of the host and of calls to a connector.
 
 use std::time::Duration;
 
@@ -8,22 +8,23 @@ use crate::types;
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// The component says why the action did not succeed.
+    /// The action failed. The component returned this error.
     Action(types::Error),
-    /// The component could not be loaded.
+    /// The component could not be compiled, linked or instantiated.
     Load(String),
-    /// The options of a connector cannot be used.
+    /// An option of a connector is invalid: the CA file or the proxy.
     Options(String),
-    /// The component trapped; its instance was thrown away.
+    /// The component trapped. Its instance was discarded.
     Trap(String),
-    /// The call took longer than this; its instance was thrown away.
+    /// The call exceeded this deadline. Its instance was discarded, and a change may have been made.
     Deadline(Duration),
-    /// The service's pages lead back to one that was read already, or there are more than 2,000,000 users.
+    /// The list does not end: a page token came for the second time, there are more than 2,000,000 users, or their text is
+    /// longer than 1 GiB.
     EndlessList,
 }
 
 impl Error {
-    /// The name of the case: of the action's own error as in the WIT contract.
+    /// The name of the case. That of an action's error is its name in the WIT contract.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -41,16 +42,16 @@ impl std::fmt::Display for Error {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Action(error) => f.write_str(error.message()),
-            Self::Load(problem) => write!(f, "the component cannot be loaded: {problem}"),
-            Self::Options(problem) => write!(f, "the connector cannot be set up: {problem}"),
-            Self::Trap(problem) => write!(f, "the component failed: {problem}. Its instance was thrown away."),
+            Self::Load(problem) => write!(f, "cannot load the component: {problem}"),
+            Self::Options(problem) => write!(f, "cannot set up the connector: {problem}"),
+            Self::Trap(problem) => write!(f, "the component trapped: {problem}. Its instance was discarded."),
             Self::Deadline(deadline) => write!(
                 f,
-                "the call took longer than {} s and was ended. If it was a change, look at the user before you try again.",
+                "the call took longer than {} s and was ended. If it was a change, check the user before you try again.",
                 deadline.as_secs_f64()
             ),
             Self::EndlessList => {
-                f.write_str("the service's pages lead in a circle or go on for ever, so that the list would never end")
+                f.write_str("the service's list does not end: its pages form a cycle, or there are too many")
             }
         }
     }
@@ -65,7 +66,7 @@ impl From<types::Error> for Error {
 }
 
 impl types::Error {
-    /// What happened and what to do, for a person.
+    /// The message for people: the cause and the remedy.
     #[must_use]
     pub fn message(&self) -> &str {
         match self {
@@ -101,13 +102,13 @@ impl types::Error {
         }
     }
 
-    /// Whether the same action may succeed if it is simply repeated later.
+    /// True if the same action may succeed when it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         matches!(self, Self::RateLimited(_) | Self::Unavailable(_))
     }
 
-    /// What the service said, if it said anything.
+    /// The service's error response, if there was one.
     #[must_use]
     pub fn reply(&self) -> Option<&types::Reply> {
         match self {

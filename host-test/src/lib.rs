@@ -1,19 +1,19 @@
-//! A small wasmtime host for the 1Password users component, to embed or to learn from.
+//! A small wasmtime host for the 1Password users component, to embed or to use as an example.
 //!
 //! ```
 //! use std::{collections::BTreeMap, sync::Arc};
 //! use onepassword_users_component::COMPONENT;
-//! use onepassword_users_host::{Host, Limits, Options, Value, types::UserRef};
+//! use onepassword_users_host::{Host, HostConfig, Options, Value, types::UserRef};
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! // A simulated account on loopback stands in for the service.
+//! // A simulated service on loopback stands in for 1Password.
 //! let simulator = onepassword_users_simulator::Simulator::start(Default::default()).await?;
 //!
-//! // Once for the process: compiles the component, or takes it from the cache.
-//! let host = Host::new(COMPONENT, Limits::default())?;
+//! // Once per process: compiles the component, or loads it from the cache.
+//! let host = Host::new(COMPONENT, HostConfig::default())?;
 //!
-//! // Once for each account: what the component may know. Your vault implements `Source`.
+//! // Once per account: its settings and secrets. A platform implements `Source` for its vault.
 //! let values = |pairs: &[(&str, &str)]| -> Arc<BTreeMap<String, Value>> {
 //!     Arc::new(pairs.iter().map(|(name, value)| (name.to_string(), value.to_string().into())).collect())
 //! };
@@ -23,16 +23,16 @@
 //!     ..Options::default()
 //! })?;
 //!
-//! // As often as needed: the instance stays warm and reuses its token.
+//! // Any number of calls: the instance stays warm and reuses its token.
 //! let user = connector.get_user(UserRef::Email(simulator.example_email())).await?;
 //! println!("{} is {:?}", user.display_name, user.state);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! The component gets nothing but this: outbound HTTP to the host of `base-url`, the values that the two sources give, and
-//! a monotonic clock. A component that asks for more does not link. A call ends at its deadline, memory is limited, and an
-//! instance that trapped is thrown away.
+//! The component has access to outbound HTTP to the origin of `base-url`, the values of the two sources, and a monotonic
+//! clock. A component that imports more does not link. Every call has a deadline, memory is limited, and an instance that
+//! trapped is discarded.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
@@ -46,10 +46,10 @@ mod outbound;
 mod state;
 mod values;
 
-/// What the actions speak of, generated from `wit/`: see there for the documentation of each.
+/// The types of the actions, generated from `wit/`, where they are documented.
 pub use bindings::exports::onepassword::users::types;
 pub use connector::{Connector, Options};
-pub use engine::Limits;
+pub use engine::HostConfig;
 pub use error::Error;
 pub use host::Host;
 pub use outbound::{Answer, Client, Network, Proxy};

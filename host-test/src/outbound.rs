@@ -1,4 +1,4 @@
-//! Outbound HTTP for the component: one pooled client, to the configured host alone.
+//! Outbound HTTP for the component: a pooled client that reaches only the configured host.
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -12,63 +12,65 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use crate::error::Error;
 use crate::values::Source;
 
-/// The longest body of a request, in bytes: it is collected before it is sent.
+/// The longest request body, in bytes. It is buffered before it is sent.
 const MAX_REQUEST_BODY: usize = 64 * 1024;
+/// The most request ids that are logged for one call: the latest ones.
+const MAX_REQUEST_IDS: usize = 8;
 
-/// Which proxy carries the requests. A loopback address is always reached directly.
+/// The proxy of the requests. Loopback addresses are always reached directly.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Proxy {
-    /// None.
+    /// No proxy.
     None,
-    /// As the environment says: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
+    /// The proxy of the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, `NO_PROXY`.
     #[default]
     Environment,
-    /// This one (`http://host:port`).
+    /// The proxy at this URL (`http://host:port`).
     Url(String),
 }
 
-/// How connections are made.
+/// The proxy, TLS and address rules of connections.
 #[derive(Debug, Clone, Default)]
 pub struct Network {
-    /// Which proxy to use.
+    /// The proxy.
     pub proxy: Proxy,
-    /// A file of CA certificates in PEM, which are trusted beside the system's.
+    /// A PEM file of CA certificates that are trusted in addition to the system's.
     pub ca_file: Option<PathBuf>,
-    /// Reach private, link-local and other addresses that are not on the public Internet. Off, so that a `base-url` cannot
-    /// lead into the platform's own network. Loopback addresses that stand in `base-url` as such are always reached, and
-    /// through a proxy it is the proxy that decides.
+    /// Allows private, link-local and other addresses that are not on the public Internet. Off by default, so that a
+    /// `base-url` cannot point into the platform's own network. A loopback address written in `base-url` is always allowed.
+    /// With a proxy, the proxy decides.
     pub allow_private: bool,
-    /// Accept any TLS certificate. Whoever is on the way can then read the credentials: for tests alone.
+    /// Accepts any TLS certificate. Anyone on the network path can then read the credentials: for tests only.
     pub insecure: bool,
 }
 
-/// The way out for one connector. Clones share their connections.
+/// The outbound HTTP of one connector. Clones share their connections.
 #[derive(Clone)]
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
     client: Client,
-    trail: Arc<Mutex<Trail>>,
+    stats: Arc<Mutex<CallStats>>,
 }
 
-/// What one call sent, for the log.
+/// Counters of one call, for its log event and its limits.
 #[derive(Default)]
-pub(crate) struct Trail {
+pub(crate) struct CallStats {
     pub(crate) requests: u32,
-    /// Those that the service gives its answers, if it does: the latest few.
+    /// The latest ids from the service's `x-request-id` headers, at most [`MAX_REQUEST_IDS`].
     pub(crate) request_ids: Vec<String>,
-    /// How many values were asked for.
+    /// The number of settings and secrets looked up.
     pub(crate) lookups: u32,
-    /// Whether a request was denied: of many, only the first is logged.
-    denied: bool,
+    /// Set at the first denied request, so that later ones are not logged.
+    is_denial_logged: bool,
 }
 
-/// Sends what guests want to be sent, over connections that are kept. Which hosts a guest may reach is for its caller to
-/// decide; private addresses are refused here, unless the [`Network`] allows them. Clones share their connections.
+/// Sends the requests of guests over pooled connections. The caller decides which hosts a guest may reach; the client itself
+/// refuses private addresses unless the [`Network`] allows them. Clones share their connections.
 #[derive(Clone)]
 pub struct Client(Arc<Clients>);
 
-/// A client for each way of connecting, made when it is first needed: loading the system's root certificates takes
-/// milliseconds, and without TLS nobody needs them.
+/// One client per kind of connection, created when it is first used: loading the system's root certificates takes
+/// milliseconds, and plain HTTP does not need them.
 struct Clients {
     network: Network,
     certificates: Vec<reqwest::Certificate>,
@@ -79,11 +81,11 @@ struct Clients {
 }
 
 impl Client {
-    /// A client that has no connections yet.
+    /// Creates a client. It opens no connection yet.
     ///
     /// # Errors
     ///
-    /// [`Error::Options`] if the certificates or the proxy cannot be used.
+    /// [`Error::Options`] if the CA file cannot be read or the proxy is not a URL.
     pub fn new(network: Network) -> Result<Self, Error> {
         let certificates = match &network.ca_file {
             Some(path) => certificates(path)
@@ -92,7 +94,7 @@ impl Client {
         };
         let proxy = match &network.proxy {
             Proxy::Url(url) => {
-                // The URL itself may hold a password.
+                // The error must not quote the URL: it may contain a password.
                 let proxy = reqwest::Proxy::all(url)
                     .map_err(|_| Error::Options("the proxy is not a URL such as http://host:port".into()))?;
                 Some(proxy.no_proxy(reqwest::NoProxy::from_string("localhost,127.0.0.0/8,::1")))
@@ -103,16 +105,17 @@ impl Client {
         Ok(Self(Arc::new(Clients { network, certificates, proxy, service, loopback, plain })))
     }
 
-    /// Whether an address that stands in the URI itself may be reached.
+    /// True if the URI has a host name, or an IP address that may be reached.
     fn permits(&self, uri: &http::Uri) -> bool {
         self.0.network.permits(uri)
     }
 
-    /// Sends a request of a guest's, for [`WasiHttpHooks::send_request`]. Its body is collected first, and its answer streamed.
+    /// Sends a guest's request, for [`WasiHttpHooks::send_request`]. The request body is buffered (up to 64 KiB), and the
+    /// response is streamed.
     ///
     /// # Errors
     ///
-    /// Why there is no answer, in the terms of `wasi:http`.
+    /// The `wasi:http` error code for a request that is denied or fails.
     pub async fn send(&self, request: http::Request<WasiBody>) -> Result<Answer, HttpError> {
         if !self.permits(request.uri()) {
             return Err(HttpError::HttpRequestDenied);
@@ -130,19 +133,19 @@ impl std::fmt::Debug for Client {
 
 impl Outbound {
     pub(crate) fn new(network: Network, settings: Arc<dyn Source>) -> Result<Self, Error> {
-        Ok(Self { settings, client: Client::new(network)?, trail: Arc::default() })
+        Ok(Self { settings, client: Client::new(network)?, stats: Arc::default() })
     }
 
-    /// What was sent since the last call of this.
-    pub(crate) fn take_trail(&self) -> Trail {
-        std::mem::take(&mut self.trail())
+    /// Returns and resets the counters.
+    pub(crate) fn take_stats(&self) -> CallStats {
+        std::mem::take(&mut self.stats())
     }
 
-    pub(crate) fn trail(&self) -> MutexGuard<'_, Trail> {
-        self.trail.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn stats(&self) -> MutexGuard<'_, CallStats> {
+        self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the component may speak to this origin: only to the one of the setting `base-url`.
+    /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach.
     fn allows(&self, uri: &http::Uri) -> bool {
         let base_url = match self.settings.get("base-url") {
             Ok(Some(text)) if !text.trim().is_empty() => BaseUrl::parse(&text).map_err(|error| error.to_string()),
@@ -169,7 +172,7 @@ impl Clients {
     }
 
     fn build(&self, is_loopback: bool, is_plain: bool) -> Result<reqwest::Client, String> {
-        // Fails if the embedding program has chosen a provider: then that one serves.
+        // Fails if the embedding program has installed a provider already, which is then used.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let mut client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
@@ -194,12 +197,12 @@ impl Clients {
     }
 }
 
-impl Trail {
-    /// Keeps the id that the service gave its answer. Whatever it holds, it stays one short word.
-    fn remember(&mut self, headers: &http::HeaderMap) {
+impl CallStats {
+    /// Records the response's `x-request-id`, if it is one short word.
+    fn record_request_id(&mut self, headers: &http::HeaderMap) {
         let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
         if let Some(id) = id.filter(|id| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
-            if self.request_ids.len() == 8 {
+            if self.request_ids.len() == MAX_REQUEST_IDS {
                 self.request_ids.remove(0);
             }
             self.request_ids.push(id.to_owned());
@@ -208,12 +211,12 @@ impl Trail {
 }
 
 impl Network {
-    /// Whether an address that stands in the URI itself may be reached. A loopback address there is meant as such.
+    /// True if the URI has a host name, or an IP address that may be reached. A loopback address in the URI is intended.
     fn permits(&self, uri: &http::Uri) -> bool {
         self.allow_private || address(uri).is_none_or(|ip| ip.is_loopback() || is_public(ip))
     }
 
-    /// The names of the proxies, which may be private.
+    /// The host names of the proxies, which may resolve to private addresses.
     fn proxies(&self) -> Vec<String> {
         let variables = ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"];
         let urls = match &self.proxy {
@@ -229,12 +232,12 @@ impl Network {
     }
 }
 
-/// The address that stands in a URI in place of a name.
+/// The IP address in a URI, if its host is not a name.
 fn address(uri: &http::Uri) -> Option<IpAddr> {
     uri.host()?.trim_matches(['[', ']']).parse().ok()
 }
 
-/// Whether an address is on the public Internet (IANA's special-purpose registries, as far as they matter here).
+/// True if an address is on the public Internet: not in the relevant ranges of IANA's special-purpose registries.
 fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => {
@@ -252,7 +255,7 @@ fn is_public(ip: IpAddr) -> bool {
         }
         IpAddr::V6(ip) => match (ip.to_ipv4_mapped(), ip.segments()) {
             (Some(ip), _) => is_public(ip.into()),
-            // Addresses of IPv4 behind a translator.
+            // NAT64: an IPv4 address behind a translator.
             (None, [0x64, 0xff9b, 0, 0, 0, 0, high, low]) => {
                 is_public(Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)).into())
             }
@@ -261,7 +264,7 @@ fn is_public(ip: IpAddr) -> bool {
     }
 }
 
-/// Resolves names to public addresses only, so that no name but a proxy's leads into a private network.
+/// Resolves names to public addresses only, so that no name leads into a private network. Names of proxies are exempt.
 struct PublicOnly {
     proxies: Vec<String>,
 }
@@ -273,53 +276,53 @@ impl reqwest::dns::Resolve for PublicOnly {
             let found: Vec<_> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
             let public: Vec<_> = found.iter().copied().filter(|address| is_proxy || is_public(address.ip())).collect();
             if public.is_empty() && !found.is_empty() {
-                return Err(Box::new(Private) as Box<dyn std::error::Error + Send + Sync>);
+                return Err(Box::new(PrivateAddress) as Box<dyn std::error::Error + Send + Sync>);
             }
             Ok(Box::new(public.into_iter()) as reqwest::dns::Addrs)
         })
     }
 }
 
-/// A name that leads to private addresses only.
+/// A name that resolves to private addresses only.
 #[derive(Debug)]
-struct Private;
+struct PrivateAddress;
 
-impl std::fmt::Display for Private {
+impl std::fmt::Display for PrivateAddress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the name leads to a private address, which is not allowed")
+        f.write_str("the name resolves to a private address, which is not allowed")
     }
 }
 
-impl std::error::Error for Private {}
+impl std::error::Error for PrivateAddress {}
 
 impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
         request: http::Request<WasiBody>,
-        // The component bounds every wait itself.
+        // Ignored: the component bounds every wait itself.
         _: Option<RequestOptions>,
         _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
         if !self.allows(request.uri()) || !self.client.permits(request.uri()) {
-            let first = !std::mem::replace(&mut self.trail().denied, true);
-            if first {
+            let is_first = !std::mem::replace(&mut self.stats().is_denial_logged, true);
+            if is_first {
                 let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
-                tracing::warn!(host, "the component may not speak to this host");
+                tracing::warn!(host, "a request to this host was denied");
             }
             return Box::new(async { Err(HttpError::HttpRequestDenied) });
         }
-        let (client, trail) = (self.client.clone(), self.trail.clone());
+        let (client, stats) = (self.client.clone(), self.stats.clone());
         Box::new(async move {
-            let lock = || trail.lock().unwrap_or_else(PoisonError::into_inner);
+            let lock = || stats.lock().unwrap_or_else(PoisonError::into_inner);
             lock().requests += 1;
             let answer = client.send(request).await?;
-            lock().remember(answer.0.headers());
+            lock().record_request_id(answer.0.headers());
             Ok(answer)
         })
     }
 }
 
-/// An answer, and what is still to come of the exchange: nothing.
+/// A response, and a future for the rest of the exchange, which is ready at once.
 pub type Answer = (http::Response<WasiBody>, Box<dyn Future<Output = Result<(), HttpError>> + Send>);
 
 async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) -> Result<Answer, HttpError> {
@@ -334,23 +337,23 @@ async fn exchange(client: &reqwest::Client, request: http::Request<WasiBody>) ->
     let (method, path) = (parts.method.clone(), parts.uri.path().to_owned());
     let request = http::Request::from_parts(parts, reqwest::Body::from(body));
     let request = reqwest::Request::try_from(request).map_err(|_| HttpError::HttpRequestUriInvalid)?;
-    let response = client.execute(request).await.map_err(|error| fault(&error))?;
+    let response = client.execute(request).await.map_err(|error| error_code(&error))?;
     tracing::debug!(%method, path, status = response.status().as_u16(), "exchange");
     let response = http::Response::<reqwest::Body>::from(response);
-    Ok((response.map(|body| body.map_err(|error| fault(&error)).boxed_unsync()), Box::new(async { Ok(()) })))
+    Ok((response.map(|body| body.map_err(|error| error_code(&error)).boxed_unsync()), Box::new(async { Ok(()) })))
 }
 
-/// What failed, in the terms of `wasi:http`. Those of the causes that its codes cannot carry are logged.
-fn fault(error: &reqwest::Error) -> HttpError {
+/// The `wasi:http` error code of a failed request. The causes that a code cannot carry are logged.
+fn error_code(error: &reqwest::Error) -> HttpError {
     let causes = causes(error);
     let text = || chain(error);
-    // What breaks later broke after the request may have arrived, whatever broke it.
+    // After connecting, the request may have arrived, whatever the cause of the failure.
     if !error.is_connect() {
         tracing::debug!(cause = text(), "the connection broke");
         return HttpError::ConnectionTerminated;
     }
     if causes.iter().any(|cause| matches!(cause.downcast_ref(), Some(rustls::Error::InvalidCertificate(_)))) {
-        tracing::warn!(cause = text(), "the TLS certificate of the service is not accepted");
+        tracing::warn!(cause = text(), "the TLS certificate of the service was rejected");
         return HttpError::TlsCertificateError;
     }
     if causes.iter().any(|cause| cause.is::<rustls::Error>()) {
@@ -358,7 +361,7 @@ fn fault(error: &reqwest::Error) -> HttpError {
         return HttpError::TlsProtocolError;
     }
     let io = causes.iter().find_map(|cause| cause.downcast_ref::<std::io::Error>()).map(std::io::Error::kind);
-    if causes.iter().any(|cause| cause.is::<Private>()) {
+    if causes.iter().any(|cause| cause.is::<PrivateAddress>()) {
         tracing::warn!(cause = text(), "no connection");
         return HttpError::DestinationIpProhibited;
     }
@@ -379,7 +382,7 @@ fn fault(error: &reqwest::Error) -> HttpError {
     }
 }
 
-/// An error and everything below it. An `io::Error` hides what it wraps from `source`.
+/// An error and all its causes. An `io::Error` does not return the error that it wraps from `source`.
 fn causes<'a>(error: &'a (dyn std::error::Error + 'static)) -> Vec<&'a (dyn std::error::Error + 'static)> {
     let mut causes = vec![error];
     let mut next = error.source();
@@ -393,7 +396,7 @@ fn causes<'a>(error: &'a (dyn std::error::Error + 'static)) -> Vec<&'a (dyn std:
     causes
 }
 
-/// All causes in one line, without the URL, each text once.
+/// The causes in one line, without the URL and without repetitions.
 fn chain(error: &reqwest::Error) -> String {
     let mut texts: Vec<String> = causes(error).iter().skip(1).map(ToString::to_string).collect();
     texts.dedup();
@@ -404,7 +407,7 @@ fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Str
     let pem = std::fs::read(path).map_err(|error| error.to_string())?;
     match reqwest::Certificate::from_pem_bundle(&pem) {
         Ok(certificates) if !certificates.is_empty() => Ok(certificates),
-        _ => Err("it holds no certificate in PEM".into()),
+        _ => Err("it has no certificate in PEM format".into()),
     }
 }
 
@@ -414,7 +417,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn public_addresses_are_told_from_others() {
+    fn private_addresses_are_not_public() {
         for ip in ["8.8.8.8", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"] {
             assert!(is_public(ip.parse().unwrap()), "{ip}");
         }
@@ -444,12 +447,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_name_that_leads_to_a_private_address_is_not_resolved() {
+    async fn a_name_with_a_private_address_is_not_resolved() {
         use reqwest::dns::Resolve;
         let error = PublicOnly { proxies: Vec::new() }.resolve("localhost".parse().unwrap()).await.err().unwrap();
-        assert!(error.is::<Private>(), "{error}");
+        assert!(error.is::<PrivateAddress>(), "{error}");
         let network = Network { proxy: Proxy::Url("http://user:pw@LocalHost:3128".into()), ..Network::default() };
         let addresses = PublicOnly { proxies: network.proxies() }.resolve("localhost".parse().unwrap()).await;
-        assert!(addresses.is_ok_and(|mut addresses| addresses.next().is_some()), "but a proxy's is");
+        assert!(addresses.is_ok_and(|mut addresses| addresses.next().is_some()), "a proxy's name is resolved");
     }
 }

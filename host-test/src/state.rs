@@ -1,4 +1,4 @@
-//! What belongs to one instance: its resources, its limits, and its view of the platform.
+//! The state of one instance: its resources, its limits, and its imports.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::values::{Source, SourceError};
 pub(crate) struct State {
     pub(crate) table: ResourceTable,
     pub(crate) clocks: WasiClocksCtx,
-    pub(crate) limits: MemoryLimit,
+    pub(crate) memory: MemoryLimit,
     http: WasiHttpCtx,
     outbound: Outbound,
     settings: Arc<dyn Source>,
@@ -24,14 +24,19 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(outbound: Outbound, settings: Arc<dyn Source>, secrets: Arc<dyn Source>, memory: usize) -> Self {
-        // What a guest holds of the host's memory: an action needs some twenty resources at a time.
+    pub(crate) fn new(
+        outbound: Outbound,
+        settings: Arc<dyn Source>,
+        secrets: Arc<dyn Source>,
+        max_memory: usize,
+    ) -> Self {
+        // Bounds the host memory that a guest can occupy. An action needs some twenty resources at a time.
         let mut table = ResourceTable::new();
         table.set_max_capacity(1000);
         Self {
             table,
             clocks: WasiClocksCtx::default(),
-            limits: MemoryLimit { most: memory, used: 0, refused: false },
+            memory: MemoryLimit { max: max_memory, used: 0, is_refusal_logged: false },
             http: WasiHttpCtx::new(),
             outbound,
             settings,
@@ -40,7 +45,7 @@ impl State {
     }
 }
 
-/// The component borrows the whole state.
+/// The imports get the whole state.
 impl HasData for State {
     type Data<'a> = &'a mut State;
 }
@@ -71,45 +76,45 @@ impl secrets::Host for State {
     }
 }
 
-/// The longest name of a value, in bytes. A longer one is not even logged.
-const MAX_NAME: usize = 64;
-/// How many values one call may ask for. An action asks for some ten.
+/// The longest name of a value, in bytes. A longer name is refused without being logged.
+const MAX_NAME_BYTES: usize = 64;
+/// The most look-ups in one call. An action makes some ten.
 const MAX_LOOKUPS: u32 = 1000;
 
 impl State {
     fn lookup(&self, source: &dyn Source, name: &str) -> Result<Option<String>, secrets::LookupError> {
-        if name.len() > MAX_NAME {
-            return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME} bytes")));
+        if name.len() > MAX_NAME_BYTES {
+            return Err(secrets::LookupError::Denied(format!("a name has at most {MAX_NAME_BYTES} bytes")));
         }
-        let mut trail = self.outbound.trail();
-        trail.lookups += 1;
-        if trail.lookups > MAX_LOOKUPS {
-            return Err(secrets::LookupError::Denied(format!("a call may ask for {MAX_LOOKUPS} values at most")));
+        let mut stats = self.outbound.stats();
+        stats.lookups += 1;
+        if stats.lookups > MAX_LOOKUPS {
+            return Err(secrets::LookupError::Denied(format!("a call may look up at most {MAX_LOOKUPS} values")));
         }
-        drop(trail);
+        drop(stats);
         match source.get(name) {
             Ok(value) => Ok(value.map(|value| value.to_string())),
-            Err(SourceError::Denied(why)) => Err(secrets::LookupError::Denied(why)),
-            Err(SourceError::Unavailable(why)) => Err(secrets::LookupError::Unavailable(why)),
+            Err(SourceError::Denied(reason)) => Err(secrets::LookupError::Denied(reason)),
+            Err(SourceError::Unavailable(reason)) => Err(secrets::LookupError::Unavailable(reason)),
         }
     }
 }
 
-/// Bounds the memory of an instance, and knows how much it uses.
+/// Limits and counts the memory of an instance, in bytes.
 pub(crate) struct MemoryLimit {
-    most: usize,
+    max: usize,
     pub(crate) used: usize,
-    /// Whether growth was refused: of many times, only the first is logged.
-    refused: bool,
+    /// Set at the first refusal, so that later ones are not logged.
+    is_refusal_logged: bool,
 }
 
 impl ResourceLimiter for MemoryLimit {
     fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.most;
+        let allowed = desired <= self.max;
         if allowed {
             self.used = desired;
-        } else if !std::mem::replace(&mut self.refused, true) {
-            tracing::warn!(desired, most = self.most, "the component wants more memory than it may use");
+        } else if !std::mem::replace(&mut self.is_refusal_logged, true) {
+            tracing::warn!(desired, most = self.max, "the component exceeds its memory limit");
         }
         Ok(allowed)
     }

@@ -1,4 +1,4 @@
-//! Where settings and secrets come from.
+//! Sources of settings and secrets.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -8,57 +8,58 @@ use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
 
-/// A value that is wiped when it is dropped; settings are handled as carefully as secrets.
+/// A setting or secret. It is wiped when it is dropped.
 pub type Value = Zeroizing<String>;
 
-/// The longest file that is read for a value, in bytes.
-const MAX_FILE: u64 = 64 * 1024;
+/// The longest file that a value is read from, in bytes.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// A source of named values: a vault, a configuration, the environment. A platform implements this for its own store.
+/// A source of named values, such as a vault, a configuration file or the environment. Platforms implement it for their own
+/// store.
 ///
-/// A source is asked at every action, so that a rotated secret takes effect at once.
+/// Every action reads its values anew, so that a rotated secret takes effect immediately.
 pub trait Source: Send + Sync {
-    /// The value of this name (such as `client-secret`); `None` if it is not set.
+    /// The value of this name (such as `client-secret`), or `None` if it is not set.
     ///
     /// # Errors
     ///
-    /// Why the value cannot be read. The text must not hold it.
+    /// The reason why the value cannot be read. The text must not contain the value.
     fn get(&self, name: &str) -> Result<Option<Value>, SourceError>;
 }
 
-/// Why a source could not give a value.
+/// A failed look-up, with its reason.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SourceError {
     /// The connector may not read this name.
     Denied(String),
-    /// The source could not be asked; may pass.
+    /// The source could not be reached or failed. A later attempt may succeed.
     Unavailable(String),
 }
 
 impl std::fmt::Display for SourceError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Denied(why) | Self::Unavailable(why) => f.write_str(why),
+            Self::Denied(reason) | Self::Unavailable(reason) => f.write_str(reason),
         }
     }
 }
 
 impl std::error::Error for SourceError {}
 
-/// Values that are simply there, by name.
+/// Fixed values, by name.
 impl Source for BTreeMap<String, Value> {
     fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
         Ok(BTreeMap::get(self, name).cloned())
     }
 }
 
-/// Values from the environment: `client-secret` is `ONEPASSWORD_CLIENT_SECRET`, or the content of the file that
-/// `ONEPASSWORD_CLIENT_SECRET_FILE` names, without the line break at its end. An empty variable counts as not set.
+/// Values from environment variables. `client-secret` is read from `ONEPASSWORD_CLIENT_SECRET`, or from the file that
+/// `ONEPASSWORD_CLIENT_SECRET_FILE` names (at most 64 KiB, without trailing line breaks). An empty variable counts as not set.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Environment;
 
 impl Environment {
-    /// The name of the variable for a value.
+    /// The name of the environment variable for a value.
     #[must_use]
     pub fn variable(name: &str) -> String {
         format!("ONEPASSWORD_{}", name.to_ascii_uppercase().replace('-', "_"))
@@ -93,14 +94,13 @@ fn path(variable: &str) -> Option<PathBuf> {
     env::var_os(variable).filter(|path| !path.is_empty()).map(PathBuf::from)
 }
 
-/// A small text file without the line break at its end. What has no length of its own, such as a pipe, is read up to the
-/// same bound.
+/// Reads a small text file, without trailing line breaks. Anything without a length, such as a pipe, has the same bound.
 fn read(path: &Path) -> Result<Value, String> {
     let mut text = Zeroizing::new(String::new());
     let file = File::open(path).map_err(|error| error.to_string())?;
-    file.take(MAX_FILE + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_FILE {
-        return Err(format!("it is longer than {MAX_FILE} bytes"));
+    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(|error| error.to_string())?;
+    if text.len() as u64 > MAX_FILE_BYTES {
+        return Err(format!("it is longer than {MAX_FILE_BYTES} bytes"));
     }
     let end = text.trim_end_matches(['\r', '\n']).len();
     text.truncate(end);

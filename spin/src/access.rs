@@ -1,48 +1,48 @@
-//! Who may call: keys with labels, in two lists, and what each list allows.
+//! Access control: two lists of labelled keys, one per [`Role`].
 //!
-//! A list is text: entries between commas, spaces or line breaks, each `label:key` or just a key.
+//! A list is a text of entries separated by commas, spaces or line breaks. An entry is `label:key` or only a key.
 
 use onepassword_users_core::Secret;
 use subtle::ConstantTimeEq;
 
-/// The shortest key that is accepted, in characters: 128 bits in hexadecimal.
-pub const SHORTEST_KEY: usize = 32;
-/// The longest key that is accepted, in characters.
-const LONGEST_KEY: usize = 512;
-/// The longest label, in characters: too short for a key, lest one be logged as a label.
-const LONGEST_LABEL: usize = SHORTEST_KEY - 1;
-/// The most keys of one list: each call is compared with all.
-const MOST_KEYS: usize = 100;
+/// The shortest key, in characters: 128 bits in hexadecimal.
+pub const MIN_KEY_CHARS: usize = 32;
+/// The longest key, in characters.
+const MAX_KEY_CHARS: usize = 512;
+/// The longest label, in characters. It is shorter than any key, so that a key is never logged as a label.
+const MAX_LABEL_CHARS: usize = MIN_KEY_CHARS - 1;
+/// The most keys in one list. Each request is compared with all of them.
+const MAX_KEYS: usize = 100;
 
-/// What a key allows.
+/// The permissions of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Role {
-    /// Enrichment: everything that only reads.
+    /// Enrichment: read-only actions.
     Reader,
-    /// Containment as well.
+    /// Enrichment and containment: all actions.
     Responder,
 }
 
-/// A key that opened.
+/// The owner of an accepted key.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Caller {
-    /// The key's label, for the log: its own, or `reader-1` for the first entry of its list, and so on.
+    /// The label of the key, for the log. An entry without a label gets its role and position, such as `reader-1`.
     pub label: String,
-    /// What it allows.
+    /// The role of the key.
     pub role: Role,
 }
 
-/// All keys that are accepted at this moment.
+/// The accepted keys.
 #[derive(Debug)]
 pub struct Keys(Vec<(Caller, Secret)>);
 
 impl Keys {
-    /// Reads both lists.
+    /// Parses both lists.
     ///
     /// # Errors
     ///
-    /// No key at all, a key or label that cannot be one, too many, or the same key in both lists. The text says what is wrong
-    /// and where, and holds no key.
+    /// A message that names the list and the entry, but never a key, if there is no key, an invalid key or label, a duplicate
+    /// key or label, or more than 100 entries in a list.
     pub fn parse(readers: &str, responders: &str) -> Result<Self, String> {
         let mut keys = list("reader_keys", "reader", Role::Reader, readers)?;
         let responders = list("responder_keys", "responder", Role::Responder, responders)?;
@@ -62,22 +62,22 @@ impl Keys {
         Ok(Self(keys))
     }
 
-    /// Whose key this `Authorization` header bears (RFC 6750, section 2.1); `None` if it is nobody's. Compares with each key,
-    /// in constant time.
+    /// Finds the caller of an `Authorization: Bearer` header (RFC 6750, section 2.1); `None` if its key is not accepted.
+    /// Compares it with every key, in constant time.
     #[must_use]
-    pub fn admit(self, authorization: &[u8]) -> Option<Caller> {
+    pub fn authenticate(self, authorization: &[u8]) -> Option<Caller> {
         let (scheme, key) = authorization.split_at_checked("Bearer ".len())?;
         if !scheme.eq_ignore_ascii_case(b"Bearer ") {
             return None;
         }
         let key = key.trim_ascii();
-        let mut admitted = None;
+        let mut found = None;
         for (caller, own) in self.0 {
             if bool::from(own.expose().as_bytes().ct_eq(key)) {
-                admitted = Some(caller);
+                found = Some(caller);
             }
         }
-        admitted
+        found
     }
 }
 
@@ -86,29 +86,29 @@ fn list(name: &str, kind: &str, role: Role, text: &str) -> Result<Vec<(Caller, S
     let mut keys = Vec::new();
     for (entry, number) in entries.zip(1..) {
         let problem = |problem: &str| Err(format!("{name}: entry {number} {problem}"));
-        if number > MOST_KEYS {
-            return Err(format!("{name}: there are more than {MOST_KEYS} entries"));
+        if number > MAX_KEYS {
+            return Err(format!("{name}: there are more than {MAX_KEYS} entries"));
         }
         let (label, key) = match entry.split_once(':') {
             Some((label, key)) => (label.to_owned(), key),
             None => (format!("{kind}-{number}"), entry),
         };
         let is_label = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-        if !(1..=LONGEST_LABEL).contains(&label.len()) || !label.bytes().all(is_label) {
+        if !(1..=MAX_LABEL_CHARS).contains(&label.len()) || !label.bytes().all(is_label) {
             return problem("has a label that is not 1 to 31 letters, digits, dots, hyphens and underscores");
         }
         if keys.iter().any(|(caller, _): &(Caller, Secret)| caller.label == label) {
-            return problem("has the label of an entry before it");
+            return problem("repeats the label of an earlier entry");
         }
         if keys.iter().any(|(_, other)| other.expose() == key) {
-            return problem("is the key of an entry before it");
+            return problem("repeats the key of an earlier entry");
         }
-        if key.len() < SHORTEST_KEY {
-            return problem(&format!("is a key of less than {SHORTEST_KEY} characters"));
+        if key.len() < MIN_KEY_CHARS {
+            return problem(&format!("is a key of less than {MIN_KEY_CHARS} characters"));
         }
         let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
-        if key.len() > LONGEST_KEY || !key.bytes().all(is_token) {
-            return problem("is a key that a bearer token cannot be: at most 512 letters, digits and -._~+/=");
+        if key.len() > MAX_KEY_CHARS || !key.bytes().all(is_token) {
+            return problem("is not a valid bearer token: a key has at most 512 letters, digits and -._~+/=");
         }
         keys.push((Caller { label, role }, Secret::new(key.into())));
     }
@@ -124,32 +124,32 @@ mod tests {
     const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
     const C: &str = "c+/cccccccccccccccccccccccccc.-_~==";
 
-    fn admit(authorization: &str) -> Option<(String, Role)> {
+    fn authenticate(authorization: &str) -> Option<(String, Role)> {
         let keys = Keys::parse(&format!("{A},\n soc:{B}"), &format!(" ir-2026:{C} ")).unwrap();
-        keys.admit(authorization.as_bytes()).map(|caller| (caller.label, caller.role))
+        keys.authenticate(authorization.as_bytes()).map(|caller| (caller.label, caller.role))
     }
 
     #[test]
-    fn a_key_opens_what_its_list_says() {
-        assert_eq!(admit(&format!("Bearer {A}")), Some(("reader-1".into(), Role::Reader)));
-        assert_eq!(admit(&format!("bearer  {B} ")), Some(("soc".into(), Role::Reader)));
-        assert_eq!(admit(&format!("BEARER {C}")), Some(("ir-2026".into(), Role::Responder)));
+    fn a_key_has_the_role_of_its_list() {
+        assert_eq!(authenticate(&format!("Bearer {A}")), Some(("reader-1".into(), Role::Reader)));
+        assert_eq!(authenticate(&format!("bearer  {B} ")), Some(("soc".into(), Role::Reader)));
+        assert_eq!(authenticate(&format!("BEARER {C}")), Some(("ir-2026".into(), Role::Responder)));
         assert!(Role::Responder > Role::Reader);
     }
 
     #[test]
-    fn everything_else_opens_nothing() {
+    fn anything_else_is_refused() {
         let long = A.repeat(1000);
         for key in ["", "a", &A[1..], &format!("{A}a"), &format!("{A}\n{B}"), &format!("soc:{B}"), "é", &long] {
-            assert_eq!(admit(&format!("Bearer {key}")), None, "{key}");
+            assert_eq!(authenticate(&format!("Bearer {key}")), None, "{key}");
         }
         for authorization in ["", "Bearer", "Bearer ", A, &format!("Basic {A}"), &format!("Bearer{A}"), "\u{fffd}"] {
-            assert_eq!(admit(authorization), None, "{authorization}");
+            assert_eq!(authenticate(authorization), None, "{authorization}");
         }
     }
 
     #[test]
-    fn lists_that_cannot_be_meant_are_refused_without_showing_a_key() {
+    fn invalid_lists_are_refused_without_showing_a_key() {
         let short = &A[1..];
         for (readers, responders, problem) in [
             ("", " \n, ", "neither"),
@@ -158,11 +158,11 @@ mod tests {
             (&format!(":{A}"), "", "reader_keys: entry 1 has a label"),
             (&format!("a/b:{A}"), "", "reader_keys: entry 1 has a label"),
             (&format!("{}:{A}", "x".repeat(32)), "", "reader_keys: entry 1 has a label"),
-            (&format!("a:{A} b:{A}"), "", "reader_keys: entry 2 is the key of an entry before it"),
-            (&format!("soc:{A} soc:{B}"), "", "reader_keys: entry 2 has the label of an entry before it"),
+            (&format!("a:{A} b:{A}"), "", "reader_keys: entry 2 repeats the key of an earlier entry"),
+            (&format!("soc:{A} soc:{B}"), "", "reader_keys: entry 2 repeats the label of an earlier entry"),
             (&format!("soc:{A}"), &format!("soc:{B}"), "share the label soc"),
-            (&format!("{A}!"), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
-            (&"k".repeat(513), "", "reader_keys: entry 1 is a key that a bearer token cannot be"),
+            (&format!("{A}!"), "", "reader_keys: entry 1 is not a valid bearer token"),
+            (&"k".repeat(513), "", "reader_keys: entry 1 is not a valid bearer token"),
             (&format!("{B},{A}"), &format!("me:{A}"), "share a key (reader-2 and me)"),
             (&(0..101).map(|n| format!("{A}{n} ")).collect::<String>(), "", "more than 100 entries"),
         ] {

@@ -1,4 +1,4 @@
-//! Waiting, and limits on how long other work may take.
+//! Waits and timeouts.
 
 use std::future::Future;
 use std::pin::pin;
@@ -6,14 +6,14 @@ use std::time::Duration;
 
 use futures::future::{Either, select};
 
-/// Lets time pass.
+/// Waits.
 pub(crate) async fn sleep(duration: Duration) {
     spin_sdk::time::sleep(duration).await;
 }
 
-/// The result of the work, if it is done in time.
-pub(crate) async fn within<T>(max: Duration, work: impl Future<Output = T>) -> Option<T> {
-    match select(pin!(work), pin!(sleep(max))).await {
+/// Runs `work`, and drops it after `timeout`. Returns its result, or `None` if it took longer.
+pub(crate) async fn within<T>(timeout: Duration, work: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(work), pin!(sleep(timeout))).await {
         Either::Left((result, _)) => Some(result),
         Either::Right(_) => None,
     }

@@ -1,4 +1,4 @@
-//! Turns the core's requests into those of `wasi:http` 0.3, and its error codes into the core's.
+//! Conversions from the core's requests to `wasi:http` 0.3, and from its error codes to the core's.
 
 /// The types of `wasi:http` 0.3, under the names that they have in 0.2.
 pub(crate) mod types {

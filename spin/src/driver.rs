@@ -1,4 +1,4 @@
-//! Carries out the steps of an action over Spin's variables and WASI 0.3. Many actions may be under way in one instance.
+//! The driver: carries out the steps of an action with Spin's variables and WASI 0.3. Actions in one instance may overlap.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use spin_sdk::wasip3::clocks::monotonic_clock;
 use crate::clock::{sleep, within};
 use crate::http;
 
-/// How long a provider of variables, such as a vault, may take for one.
+/// The timeout for reading one variable from its provider, such as a vault.
 const LOOKUP_TIME: Duration = Duration::from_secs(10);
 
-/// The interval at which an action that waits for another one comes back to see whether that is over. It cannot be woken: Rust's
-/// wakers do not reach across the requests of an instance (wit-bindgen 0.57 traps).
+/// The interval at which an action that waits for another one polls it. A waker would not work: wit-bindgen 0.57 traps when one
+/// request of an instance wakes another.
 const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 thread_local! {
-    /// The one session of this instance, which has one thread: all its requests share a token.
+    /// The session of this instance, which has one thread. All its requests share a token.
     static SESSION: Session = Session::new();
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn session() -> Session {
     SESSION.with(Session::clone)
 }
 
-/// Runs an action to its end.
+/// Runs an action to completion.
 pub(crate) async fn run<T>(mut action: Action<T>) -> Result<T, Error> {
     let mut event = Event::Start;
     loop {
@@ -43,19 +43,19 @@ pub(crate) async fn run<T>(mut action: Action<T>) -> Result<T, Error> {
     }
 }
 
-/// The variable of this name (`client-secret` is `client_secret` to Spin); `None` if the application has no such variable.
+/// Reads the variable of this name (`client-secret` is `client_secret` in Spin); `None` if the application does not define it.
 pub(crate) async fn variable(name: &str) -> Result<Option<String>, LookupError> {
     let variable = name.replace('-', "_");
     match within(LOOKUP_TIME, variables::get(&variable)).await {
         Some(Ok(value)) => Ok(Some(value)),
         Some(Err(variables::Error::Undefined(_))) => Ok(None),
-        Some(Err(variables::Error::InvalidName(why))) => Err(LookupError::Denied(why)),
-        Some(Err(variables::Error::Provider(why))) => {
-            Err(LookupError::Unavailable(format!("the variable {variable}: {why}")))
+        Some(Err(variables::Error::InvalidName(reason))) => Err(LookupError::Denied(reason)),
+        Some(Err(variables::Error::Provider(reason))) => {
+            Err(LookupError::Unavailable(format!("the variable {variable}: {reason}")))
         }
-        // Its text may quote the manifest's template, and with it a value that is written there.
+        // The error is dropped: it may quote the manifest's template, which may contain a value.
         Some(Err(variables::Error::Other(_))) => {
-            Err(LookupError::Unavailable(format!("the variable {variable}: Spin cannot work out its value")))
+            Err(LookupError::Unavailable(format!("the variable {variable}: Spin could not resolve its value")))
         }
         None => Err(LookupError::Unavailable(format!(
             "the variable {variable}: its provider did not answer within {} s",

@@ -1,4 +1,4 @@
-//! What Spin calls. Nothing happens here.
+//! The entry point that Spin calls.
 
 #![allow(unsafe_code, reason = "generated code exports functions of the canonical ABI")]
 

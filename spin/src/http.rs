@@ -1,4 +1,4 @@
-//! One HTTP exchange over `wasi:http` 0.3, with every wait bounded by a timer of our own: a host may ignore request options.
+//! One HTTP exchange over `wasi:http` 0.3. Every wait has a timer of its own, since a host may ignore request options.
 
 use std::future::IntoFuture;
 use std::pin::pin;
@@ -15,23 +15,23 @@ use crate::clock::within;
 use crate::convert::types::{Fields, IncomingResponse, OutgoingRequest};
 use crate::convert::{describe, transport_error};
 
-/// How much is read at once, in bytes.
-const CHUNK: usize = 64 * 1024;
+/// The size of one read, in bytes.
+const CHUNK_SIZE: usize = 64 * 1024;
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole response.
 pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportError> {
     let timeout = || error(TransportFault::Timeout, "");
-    // However busily it drips, the whole must be done by the deadline.
+    // The idle timeout alone would not end a response that trickles in.
     within(request.total_timeout, async {
         let incoming = within(request.idle_timeout, send(request)).await.ok_or_else(timeout)??;
         let mut response = Response::new(incoming.get_status_code(), Vec::new());
         response.headers = incoming.get_headers().copy_all();
-        // Room for all of it at once: a body that grows leaves copies of itself behind.
+        // Allocated once: a growing body would leave unwiped copies behind.
         response.body.reserve_exact(announced_length(&response.headers, request.max_body));
 
         let (_processed, processed) = wit_future::new(|| Ok(()));
         let (mut stream, trailers) = IncomingResponse::consume_body(incoming, processed);
-        let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK));
+        let mut chunk = Zeroizing::new(Vec::with_capacity(CHUNK_SIZE));
         loop {
             let read = stream.read(std::mem::take(&mut *chunk));
             let (result, bytes) = within(request.idle_timeout, read).await.ok_or_else(timeout)?;
@@ -40,14 +40,14 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
                 return Err(error(TransportFault::TooLarge { status: response.status }, ""));
             }
             response.body.extend_from_slice(&chunk);
-            // Wipes what was read, and leaves its room.
+            // Wipes the chunk and keeps its capacity.
             chunk.zeroize();
             match result {
                 StreamResult::Complete(_) => {}
                 StreamResult::Dropped | StreamResult::Cancelled => break,
             }
         }
-        // Only here it shows whether the body came to its own end.
+        // The trailers tell whether the body is complete.
         within(request.idle_timeout, trailers.into_future()).await.ok_or_else(timeout)?.map_err(transport_error)?;
         Ok(response)
     })
@@ -55,7 +55,7 @@ pub(crate) async fn exchange(request: &Request) -> Result<Response, TransportErr
     .unwrap_or_else(|| Err(timeout()))
 }
 
-/// Sends a request and waits for the head of the answer.
+/// Sends a request and waits for the head of the response.
 async fn send(request: &Request) -> Result<IncomingResponse, TransportError> {
     let (body, contents) = match request.body {
         Some(bytes) if !bytes.is_empty() => {
@@ -67,19 +67,19 @@ async fn send(request: &Request) -> Result<IncomingResponse, TransportError> {
     let (trailers, no_trailers) = wit_future::new(|| Ok(None));
     let (outgoing, _sent) = OutgoingRequest::new(headers(request)?, contents, no_trailers, None);
     describe(&outgoing, request).map_err(|what| error(TransportFault::Internal, what))?;
-    let answer = pin!(client::send(outgoing));
+    let response = pin!(client::send(outgoing));
     let write = pin!(async {
         if let Some((mut writer, bytes)) = body {
             writer.write_all(bytes).await;
         }
-        // Whether it arrived is seen by the answer: a server may answer before it has read the body.
+        // A failure to write is ignored: a server may respond before it has read the body.
         let _ = trailers.write(Ok(None)).await;
     });
-    let answer = match select(answer, write).await {
-        Either::Left((answer, _)) => answer,
-        Either::Right(((), answer)) => answer.await,
+    let response = match select(response, write).await {
+        Either::Left((response, _)) => response,
+        Either::Right(((), response)) => response.await,
     };
-    answer.map_err(transport_error)
+    response.map_err(transport_error)
 }
 
 fn headers(request: &Request) -> Result<Fields, TransportError> {

@@ -1,25 +1,25 @@
-//! The bodies of requests and answers, as they stand in `openapi.json`.
+//! The bodies of requests and responses. Their doc comments are the descriptions in `openapi.json`.
 
 use onepassword_users_core as core_;
 #[cfg(test)]
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// One user of the account. A text that the service left out is empty.
+/// A user of the account. A text that 1Password leaves out is empty.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct User {
-    /// The service's identifier, never empty.
+    /// The user's id, never empty.
     pub id: String,
-    /// The e-mail address. Two users may bear the same one.
+    /// The e-mail address. Several users may have the same address.
     pub email: String,
-    /// The name as people see it.
+    /// The display name.
     pub display_name: String,
-    /// `active`, `suspended`, or any other state in the service's own words.
+    /// The state: `active`, `suspended`, or another state as 1Password names it.
     pub state: String,
-    /// When the user was created, in RFC 3339.
+    /// The time of creation, in RFC 3339.
     pub create_time: String,
-    /// The service's resource name.
+    /// The resource name.
     pub path: String,
 }
 
@@ -35,48 +35,48 @@ impl From<core_::User> for User {
     }
 }
 
-/// Users, and where to go on.
-// Written piece by piece, since it may be long: this is for the description alone.
+/// Users of the account, and a page token if there are more.
+// Only for `openapi.json`: lists are written in pieces, since they may be long.
 #[cfg(test)]
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct UserList {
-    /// The users, in the service's order. No id occurs twice.
+    /// The users, in 1Password's order. No id occurs twice.
     pub users: Vec<User>,
-    /// Where to go on; `null` exactly if there are no more users.
+    /// The page token of the next users. `null` if and only if there are no more users.
     pub next_page_token: Option<String>,
 }
 
-/// How to make a change. An empty body means the same as `{}`.
+/// The options of a change. An empty body is the same as `{}`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(default, deny_unknown_fields)]
 pub struct ChangeOptions {
-    /// Look, and tell what would be done, but change nothing.
+    /// If true, return what the change would do, without making it.
     pub dry_run: bool,
 }
 
-/// What became of a wanted change.
+/// The outcome of a change.
 #[derive(Debug, Clone, Copy, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Change {
-    /// The user was in another state, and is in the wanted one now.
+    /// The user was in another state and is in the requested one now.
     Changed,
-    /// The user was in the wanted state already; nothing was done.
+    /// The user was in the requested state already. No change was sent.
     Already,
     /// A dry run: the change would be attempted.
     WouldChange,
-    /// The user is in the wanted state now; whether it was before was not looked at.
+    /// The user is in the requested state now. The previous state was not checked.
     NotChecked,
 }
 
-/// A user after a change, or, in a dry run, before it.
+/// The outcome of a change, and the user after it or, in a dry run, before it.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct StateChange {
-    /// What became of the change.
+    /// The outcome of the change.
     pub change: Change,
-    /// The user, as the service described it last.
+    /// The user, as last returned by 1Password.
     pub user: User,
 }
 
@@ -93,28 +93,28 @@ impl From<core_::StateChange> for StateChange {
     }
 }
 
-/// What the TEST button tells if all is well.
+/// The report of a successful test.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct TestReport {
-    /// True; what is not well is a problem.
+    /// Always true. A failed test is a problem document.
     pub ok: bool,
-    /// What was looked at.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// One thing that was looked at.
+/// A check and its result.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Check {
-    /// What was looked at.
+    /// The subject of the check.
     pub check: &'static str,
-    /// What was found.
+    /// The result.
     pub result: &'static str,
 }
 
 impl TestReport {
-    /// The report of a test in which a new token was obtained and a user listed.
+    /// The report of a test that obtained a new token and listed a user.
     #[must_use]
     pub fn passed() -> Self {
         let checks = [
@@ -127,7 +127,7 @@ impl TestReport {
     }
 }
 
-/// That the application runs and has usable keys.
+/// The application runs and has usable keys.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Health {
@@ -135,19 +135,19 @@ pub struct Health {
     pub status: &'static str,
 }
 
-/// The last line of a streamed list. A stream without one is cut off, however it ends.
+/// The last line of a streamed list. A stream without this line is incomplete.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(untagged)]
 pub enum LastLine {
-    /// The list is incomplete, and this is why.
+    /// The list is incomplete.
     Failure {
-        /// What went wrong.
+        /// The reason.
         error: Box<crate::problem::Problem>,
     },
-    /// All users came that were asked for.
+    /// The list is complete, or has reached its limit.
     End {
-        /// Where to go on; `null` exactly if there are no more users.
+        /// The page token of the next users. `null` if and only if there are no more users.
         next_page_token: Option<String>,
     },
 }
@@ -161,7 +161,7 @@ mod tests {
     use super::*;
     use crate::problem::Problem;
 
-    /// The schemas of the types above, as they must stand in the description of the API.
+    /// The schemas of the types above, as in `openapi.json`.
     fn schemas() -> Map<String, Value> {
         let settings = SchemaSettings::draft2020_12().with(|settings| {
             settings.definitions_path = "/components/schemas".into();
@@ -183,29 +183,29 @@ mod tests {
         schemas
     }
 
-    /// Run with `UPDATE_OPENAPI=1` to write the types' schemas into the description; read the difference before you commit it.
+    /// Run with `UPDATE_OPENAPI=1` to write the schemas into `openapi.json`. Review the difference before committing it.
     #[test]
-    fn the_description_has_the_schemas_of_the_types() {
+    fn openapi_has_the_schemas_of_the_types() {
         let mut openapi: Value = serde_json::from_str(crate::OPENAPI).unwrap();
-        let described = openapi.pointer_mut("/components/schemas").unwrap();
+        let documented = openapi.pointer_mut("/components/schemas").unwrap();
         let schemas = Value::from(schemas());
         if std::env::var_os("UPDATE_OPENAPI").is_some() {
-            *described = schemas;
+            *documented = schemas;
             let text = serde_json::to_string_pretty(&openapi).unwrap() + "\n";
             std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), text).unwrap();
         } else {
-            assert_eq!(*described, schemas, "run with UPDATE_OPENAPI=1 to bring the description up to date");
+            assert_eq!(*documented, schemas, "run with UPDATE_OPENAPI=1 to update openapi.json");
         }
     }
 
     #[test]
-    fn the_description_names_every_problem() {
+    fn openapi_describes_every_problem() {
         let openapi: Value = serde_json::from_str(crate::OPENAPI).unwrap();
-        let described = openapi.get("x-problems").and_then(Value::as_object).unwrap();
+        let documented = openapi.get("x-problems").and_then(Value::as_object).unwrap();
         let kinds = crate::problem::KINDS;
-        assert_eq!(described.len(), kinds.len());
+        assert_eq!(documented.len(), kinds.len());
         for kind in kinds {
-            let entry = described.get(kind.code).unwrap_or_else(|| panic!("{} is not described", kind.code));
+            let entry = documented.get(kind.code).unwrap_or_else(|| panic!("{} is not in openapi.json", kind.code));
             assert_eq!(entry.get("title").and_then(Value::as_str), Some(kind.title), "{}", kind.code);
             let statuses = entry.get("status").and_then(Value::as_array).unwrap();
             let statuses: Vec<u64> = statuses.iter().filter_map(Value::as_u64).collect();

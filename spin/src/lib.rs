@@ -1,15 +1,15 @@
-//! The Spin application: four actions on 1Password users as an HTTP API, for whoever bears a key.
+//! The Spin application: four actions on 1Password users as an HTTP API, for callers with a key.
 //!
 //! ```text
-//!   request ──▶ service ── access: who calls? ── route: what is wanted? ──▶ driver ◀──▶ core
-//!                  │                                                          │
-//!   answer ◀── json, problem, list                                   http ◀───┴───▶ Spin's variables
+//!   request ───▶ service ──▶ access (authentication) ──▶ route (parsing) ──▶ driver ◀──▶ core
+//!                   │                                                          │
+//!   response ◀── json, problem, list                                  http ◀───┴───▶ Spin's variables
 //! ```
 //!
-//! Nothing here knows a route, a field or an error of 1Password: that is the core's. What needs no platform (who may call,
-//! what a request means, what an answer looks like) builds and is tested natively; what moves bytes is for WebAssembly alone.
+//! Routes, fields and errors of 1Password are known to the core only. The modules that need no platform (authentication,
+//! parsing of requests, bodies of responses) build and are tested natively. Those that perform IO build for WebAssembly only.
 
-#![allow(clippy::result_large_err, reason = "a problem ends its request, and is made once")]
+#![allow(clippy::result_large_err, reason = "a problem is created once per request, at its end")]
 
 extern crate alloc;
 
@@ -36,5 +36,5 @@ mod log_line;
 #[cfg(target_family = "wasm")]
 mod service;
 
-/// The description of the API, in OpenAPI 3.1. A test compares its schemas with the types of [`json`] and [`problem`].
+/// The OpenAPI 3.1 description of the API. A test compares its schemas with the types of [`json`] and [`problem`].
 pub const OPENAPI: &str = include_str!("../openapi.json");

@@ -1,5 +1,5 @@
-//! Lists, read in parts and written as they are read: whole, or as a stream of one user a line. What all lists of an instance
-//! take together is bounded, since its other requests need memory, too.
+//! Lists of users, read in parts: as one JSON object, or as a stream with one user per line (NDJSON). A memory budget bounds
+//! all lists of an instance together, since its other requests need memory as well.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -20,143 +20,144 @@ use crate::json::{self, LastLine};
 use crate::log_line::Log;
 use crate::problem::Problem;
 
-/// The most that an instance holds for lists, in bytes: a whole list of 250,000 users takes some 80 MB, a stream of 2,000,000
-/// some 130 MB.
-const MAX_HELD: usize = 192 * 1024 * 1024;
+/// The memory budget for the lists of an instance, in bytes. A JSON list of 250,000 users takes some 80 MB, a stream of
+/// 2,000,000 users some 130 MB.
+const LIST_BUDGET: usize = 192 * 1024 * 1024;
 
-/// What an id takes that was met: a user id, and its place in a tree.
-const ID_BYTES: usize = 64;
+/// The memory for one seen user id, in bytes: the id and its node in a tree.
+const SEEN_ID_BYTES: usize = 64;
 
 thread_local! {
-    /// How much this instance holds for lists, in bytes: ids that were met, and text until it is sent.
-    static HELD: Cell<usize> = const { Cell::new(0) };
+    /// The memory reserved for lists, in bytes: ids already seen, and text that is not sent yet.
+    static RESERVED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// How long a reader may take for a part of a stream.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The timeout for a client to take one part of a stream.
+const CLIENT_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long the last line of a broken stream is given to leave before the connection is broken.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+/// The delay between the last line of a failed stream and breaking the connection, so that the line can be sent.
+const LAST_LINE_DELAY: Duration = Duration::from_millis(100);
 
-/// A list of which the first part was read, so that what fails at once has a status of its own, whatever form is wanted.
+/// A list whose first part has been read, so that an early failure gets its own HTTP status in either format.
 pub(crate) struct List {
     listing: Listing,
     part: Vec<User>,
-    /// What the ids take that were met.
-    held: Held,
-    /// Whether the next part begins with a page token that the caller gave.
-    callers_token: bool,
+    /// The memory for the ids already seen.
+    reservation: Reservation,
+    /// True if the next part starts at a page token from the caller.
+    is_callers_token: bool,
 }
 
-/// A whole list as text.
-pub(crate) struct Whole {
+/// A complete list as the text of one JSON object.
+pub(crate) struct JsonList {
     pub(crate) text: Vec<Bytes>,
     pub(crate) users: usize,
-    pub(crate) held: Held,
+    pub(crate) reservation: Reservation,
 }
 
-/// A part of what the instance may hold; given back when the answer was sent, or is given up.
-pub(crate) struct Held(usize);
+/// A share of the [`LIST_BUDGET`], in bytes. Dropping it returns the share.
+pub(crate) struct Reservation(usize);
 
-impl Held {
-    /// Takes more of it. Readers who take their time cannot fill the memory that others need.
-    fn take(&mut self, bytes: usize) -> Result<(), Problem> {
-        let held = HELD.get() + bytes;
-        if self.0 + bytes > MAX_HELD {
+impl Reservation {
+    /// Reserves more bytes. Fails if they exceed the budget, so that slow clients cannot exhaust the memory.
+    fn try_grow(&mut self, bytes: usize) -> Result<(), Problem> {
+        let reserved = RESERVED.get() + bytes;
+        if self.0 + bytes > LIST_BUDGET {
             return Err(Problem::list_too_long());
         }
-        if held > MAX_HELD {
+        if reserved > LIST_BUDGET {
             return Err(Problem::busy());
         }
-        HELD.set(held);
+        RESERVED.set(reserved);
         self.0 += bytes;
         Ok(())
     }
 }
 
-impl Drop for Held {
+impl Drop for Reservation {
     fn drop(&mut self) {
-        HELD.set(HELD.get().saturating_sub(self.0));
+        RESERVED.set(RESERVED.get().saturating_sub(self.0));
     }
 }
 
 impl List {
-    pub(crate) async fn begin(query: ListQuery) -> Result<Self, Problem> {
+    /// Starts a list and reads its first part.
+    pub(crate) async fn start(query: ListQuery) -> Result<Self, Problem> {
         let mut list = Self {
-            callers_token: query.page_token.is_some(),
+            is_callers_token: query.page_token.is_some(),
             listing: Listing::new(query),
             part: Vec::new(),
-            held: Held(0),
+            reservation: Reservation(0),
         };
-        list.read().await?;
+        list.read_part().await?;
         Ok(list)
     }
 
-    /// Reads the next part; false if there is none. Each is an action of its own, with a deadline of its own.
-    async fn read(&mut self) -> Result<bool, Problem> {
+    /// Reads the next part; false if there is none. Each part is an action with its own deadline.
+    async fn read_part(&mut self) -> Result<bool, Problem> {
         let Some(query) = self.listing.query() else { return Ok(false) };
         let list = run(session().list_users(query)).await.map_err(|error| {
-            // Any other page token than that is the service's own.
-            if self.callers_token { error.into() } else { Problem::upstream(error) }
+            // Any other page token came from 1Password, so the caller's arguments are not the cause.
+            if self.is_callers_token { error.into() } else { Problem::upstream(error) }
         })?;
-        self.callers_token = false;
+        self.is_callers_token = false;
         self.part = match self.listing.take(list.users, list.next_page_token, |user| &user.id) {
             Err(Error::Other { .. }) => return Err(Problem::list_too_long()),
             users => users?,
         };
-        self.held.take(self.part.len() * ID_BYTES)?;
+        self.reservation.try_grow(self.part.len() * SEEN_ID_BYTES)?;
         Ok(true)
     }
 
-    /// The users of the part that was read last.
-    fn take(&mut self) -> impl Iterator<Item = json::User> {
+    /// Takes the users of the current part.
+    fn take_part(&mut self) -> impl Iterator<Item = json::User> {
         self.part.drain(..).map(json::User::from)
     }
 
-    /// Reads the rest, and writes the whole as one object.
-    pub(crate) async fn whole(mut self) -> Result<Whole, Problem> {
+    /// Reads the remaining parts and writes the list as one JSON object.
+    pub(crate) async fn into_json(mut self) -> Result<JsonList, Problem> {
         let text = vec![Bytes::from_static(b"{\"users\":[")];
-        let mut whole = Whole { text, users: 0, held: Held(0) };
+        let mut list = JsonList { text, users: 0, reservation: Reservation(0) };
         loop {
             let mut text = Vec::new();
-            for user in self.take() {
-                if whole.users > 0 {
+            for user in self.take_part() {
+                if list.users > 0 {
                     text.push(b',');
                 }
                 write(&mut text, &user);
-                whole.users += 1;
+                list.users += 1;
             }
-            whole.held.take(text.len())?;
-            // Without the room that it did not need.
-            whole.text.push(text.into_boxed_slice().into());
-            if whole.users > MAX_USERS as usize {
+            list.reservation.try_grow(text.len())?;
+            // Without its spare capacity.
+            list.text.push(text.into_boxed_slice().into());
+            if list.users > MAX_USERS as usize {
                 return Err(Problem::list_too_long());
             }
-            if !self.read().await? {
+            if !self.read_part().await? {
                 break;
             }
         }
         let mut end = b"],\"next_page_token\":".to_vec();
         write(&mut end, &self.listing.next_page_token());
         end.extend_from_slice(b"}\n");
-        whole.text.push(end.into());
-        Ok(whole)
+        list.text.push(end.into());
+        Ok(list)
     }
 
-    /// A body that the rest is read into while it is sent. It ends cleanly only if the list is whole: whatever else ends the
-    /// work here breaks it.
-    pub(crate) fn stream(mut self, mut log: Log) -> BoxBody {
+    /// Turns the list into a response body that reads the remaining parts while it is sent. The body ends cleanly only if the
+    /// list is complete. On any other end of the spawned task the connection breaks.
+    pub(crate) fn into_stream(mut self, mut log: Log) -> BoxBody {
         let (sender, receiver) = mpsc::channel::<Chunk>(0);
         spin_sdk::wit_bindgen::spawn(async move {
-            let mut reader = Reader(sender);
-            match self.send(&mut reader, &mut log).await {
+            let mut client = Client(sender);
+            match self.send(&mut client, &mut log).await {
                 Ok(()) => log.entry.outcome = "listed",
                 Err(None) => log.entry.outcome = "abandoned",
                 Err(Some(problem)) => {
                     log.problem(&problem);
                     let failure = LastLine::Failure { error: Box::new(problem) };
-                    if reader.take(Chunk::Lines(lines([failure]))).await.is_ok() {
-                        sleep(LAST_WORDS).await;
+                    if client.send(Chunk::Lines(lines([failure]))).await.is_ok() {
+                        sleep(LAST_LINE_DELAY).await;
                     }
                 }
             }
@@ -173,36 +174,36 @@ impl List {
         box_body(StreamBody::new(chunks))
     }
 
-    /// Sends all there is. Fails with what went wrong, or with nothing if the reader has left.
-    async fn send(&mut self, reader: &mut Reader, log: &mut Log) -> Result<(), Option<Problem>> {
+    /// Sends the whole list. Fails with the problem, or with `None` if the client is gone.
+    async fn send(&mut self, client: &mut Client, log: &mut Log) -> Result<(), Option<Problem>> {
         let users = log.entry.users.insert(0);
-        let mut more = true;
-        while more {
+        let mut has_more = true;
+        while has_more {
             *users += self.part.len();
-            reader.take(Chunk::Lines(lines(self.take()))).await?;
-            more = self.read().await.map_err(Some)?;
+            client.send(Chunk::Lines(lines(self.take_part()))).await?;
+            has_more = self.read_part().await.map_err(Some)?;
         }
-        // The list is whole if this line came: an instance that dies cannot write it, whatever becomes of the connection.
+        // This line marks a complete list. An instance that dies cannot write it, however the connection ends.
         let end = LastLine::End { next_page_token: self.listing.next_page_token().map(Into::into) };
-        reader.take(Chunk::Lines(lines([end]))).await?;
-        reader.take(Chunk::End).await
+        client.send(Chunk::Lines(lines([end]))).await?;
+        client.send(Chunk::End).await
     }
 }
 
-/// What is handed from the work to the body.
+/// A message from the task that reads the list to the response body.
 enum Chunk {
     Lines(Bytes),
-    /// The list is whole.
+    /// The list is complete.
     End,
 }
 
-/// Whoever reads a stream.
-struct Reader(mpsc::Sender<Chunk>);
+/// The client of a stream.
+struct Client(mpsc::Sender<Chunk>);
 
-impl Reader {
-    /// Hands a chunk over. Fails, for no problem of ours, if nobody reads any more, or for too long.
-    async fn take(&mut self, chunk: Chunk) -> Result<(), Option<Problem>> {
-        match within(PATIENCE, self.0.send(chunk)).await {
+impl Client {
+    /// Sends a chunk. Fails with `None` if the client is gone or does not take it in time.
+    async fn send(&mut self, chunk: Chunk) -> Result<(), Option<Problem>> {
+        match within(CLIENT_TIMEOUT, self.0.send(chunk)).await {
             Some(Ok(())) => Ok(()),
             _ => Err(None),
         }
@@ -218,7 +219,7 @@ fn lines(values: impl IntoIterator<Item = impl Serialize>) -> Bytes {
     text.into()
 }
 
-/// Writes a value into memory, of which none can fail: they are texts, numbers and truth values.
+/// Writes a value as JSON. This cannot fail: the values are strings, numbers and booleans, and the writer is memory.
 fn write(text: &mut Vec<u8>, value: &impl Serialize) {
     let written = serde_json::to_writer(text, value);
     debug_assert!(written.is_ok());

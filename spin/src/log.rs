@@ -1,18 +1,18 @@
-//! One line of JSON for each request: who asked for what, and what came of it. Never a key, never a value.
+//! The access log: one JSON line per request, with its caller and outcome. It never has a key or secret.
 
 use std::time::Duration;
 
 use serde::Serialize;
 
 /// The longest text that is logged, in characters.
-const MAX_TEXT: usize = 512;
+const MAX_TEXT_CHARS: usize = 512;
 
-/// What is told of one request. Whatever is not known is left out.
+/// The log entry of one request. Unknown members are left out.
 #[derive(Debug, Default, Serialize)]
 pub struct Entry {
-    /// When the answer was ready, or a stream had ended, in RFC 3339.
+    /// The time at which the response was ready or the stream ended, in RFC 3339.
     pub time: String,
-    /// Method and path, without the query, of whoever was let in.
+    /// Method and path, without the query. Empty if the caller was not authenticated.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub request: String,
     /// The label of the key.
@@ -24,42 +24,42 @@ pub struct Entry {
     /// The user, as the caller named it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user: Option<String>,
-    /// The user's id, as the service tells it.
+    /// The user's id, as returned by 1Password.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_id: Option<String>,
-    /// Whether it was a dry run.
+    /// True if it was a dry run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// `listed`, `found`, `changed`, `already`, `would-change`, or the code of the problem.
+    /// The outcome: `listed`, `found`, `changed`, `already`, `would-change`, `ok`, `abandoned`, or the code of the problem.
     pub outcome: &'static str,
-    /// Whether the user may have been changed, though the outcome is a problem.
+    /// True if the user may have been changed although the outcome is a problem.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_have_changed: bool,
-    /// How many users were listed.
+    /// The number of users listed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub users: Option<usize>,
-    /// What went wrong.
+    /// The detail of the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,
-    /// The status of the answer.
+    /// The HTTP status of the response.
     pub status: u16,
-    /// How long it took.
+    /// The duration of the request.
     pub milliseconds: u64,
 }
 
 impl Entry {
-    /// The line, without a line break in it or at its end.
+    /// Formats the entry as one line, without a line break at its end.
     #[must_use]
-    pub fn line(mut self, time: String, took: Duration) -> String {
+    pub fn line(mut self, time: String, elapsed: Duration) -> String {
         self.time = time;
-        self.milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        self.milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let texts = [Some(&mut self.request), self.user.as_mut(), self.user_id.as_mut(), self.problem.as_mut()];
         for text in texts.into_iter().flatten() {
-            if let Some((end, _)) = text.char_indices().nth(MAX_TEXT) {
+            if let Some((end, _)) = text.char_indices().nth(MAX_TEXT_CHARS) {
                 text.truncate(end);
             }
         }
-        // Texts, numbers and truth values: there is nothing in it that JSON could not say.
+        // Cannot fail: there are only strings, numbers and booleans.
         serde_json::to_string(&self).unwrap_or_default()
     }
 }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_caller_cannot_write_lines_of_its_own() {
+    fn a_caller_cannot_inject_log_lines() {
         let user = format!("a\r\n{{\"outcome\":\"changed\"}}{}", "x".repeat(1000));
         let entry = Entry { user: Some(user), outcome: "user-not-found", status: 404, ..Entry::default() };
         let line = entry.line("2026-01-01T00:00:00Z".into(), Duration::from_millis(12));

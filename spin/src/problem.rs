@@ -1,4 +1,4 @@
-//! What goes wrong, as problem documents (RFC 9457), with the right status for each.
+//! Errors as problem documents (RFC 9457), with their HTTP statuses.
 
 use onepassword_users_core::{
     self as core_, ArgumentError, Error, MAX_LISTING, MAX_USERS, TransportFault, UnavailableCause,
@@ -7,14 +7,14 @@ use onepassword_users_core::{
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// One kind of problem.
+/// A kind of problem.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// Its name. That of an action's error is the name of the case in the WIT contract.
+    /// The code. That of an action's error is the name of its case in the WIT contract.
     pub code: &'static str,
-    /// What it is, whatever the occasion.
+    /// The title, the same for every occurrence.
     pub title: &'static str,
-    /// The HTTP statuses that it may have.
+    /// The possible HTTP statuses.
     pub statuses: &'static [u16],
 }
 
@@ -29,84 +29,84 @@ pub const KINDS: &[Kind] = &[
     kind("unauthenticated", "1Password does not accept the credentials", &[503]),
     kind("permission-denied", "1Password refuses this", &[403]),
     kind("user-not-found", "There is no such user", &[404]),
-    kind("ambiguous-user", "Several users bear the address", &[422]),
+    kind("ambiguous-user", "Several users have the e-mail address", &[422]),
     kind("last-owner", "The last owner cannot be suspended", &[409]),
     kind("externally-managed", "An externally managed user cannot be suspended here", &[409]),
-    kind("rate-limited", "1Password had too many requests", &[503]),
+    kind("rate-limited", "1Password received too many requests", &[503]),
     kind("unavailable", "1Password cannot be reached, is too slow, or fails", &[503, 504]),
-    kind("invalid-response", "An answer cannot be trusted", &[502]),
+    kind("invalid-response", "The response from 1Password is invalid", &[502]),
     kind("other", "1Password refuses the request", &[400, 502]),
-    kind("keys-not-usable", "No key can be accepted", &[503]),
-    kind("unauthorized", "A key is needed", &[401]),
-    kind("forbidden", "This key does not allow it", &[403]),
+    kind("keys-not-usable", "The configured keys are not usable", &[503]),
+    kind("unauthorized", "A valid key is required", &[401]),
+    kind("forbidden", "The key does not permit this request", &[403]),
     kind("not-found", "There is no such resource", &[404]),
-    kind("method-not-allowed", "The resource does not have this method", &[405]),
-    kind("unknown-parameter", "A query parameter is not known", &[400]),
+    kind("method-not-allowed", "The resource does not support this method", &[405]),
+    kind("unknown-parameter", "A query parameter is unknown", &[400]),
     kind("unsupported-media-type", "The body is not JSON", &[415]),
     kind("content-too-large", "The body is too long", &[413]),
     kind("malformed-json", "The body is not well-formed JSON", &[400]),
-    kind("invalid-body", "The body says something that is not known", &[400]),
-    kind("list-too-long", "The list is too long to be given whole", &[422]),
+    kind("invalid-body", "The body has unknown or invalid content", &[400]),
+    kind("list-too-long", "The list is too long for one response", &[422]),
     kind("busy", "Too many long lists at once", &[503]),
-    kind("incomplete-body", "The body did not arrive", &[400, 408]),
+    kind("incomplete-body", "The body is incomplete", &[400, 408]),
 ];
 
 /// A problem document.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Problem {
-    /// Where the kind of problem is described.
+    /// A reference to the description of this kind of problem.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What it is, whatever the occasion.
+    /// The kind of problem, for a person. The same for every occurrence.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// What happened, for a person.
+    /// The explanation of this occurrence, for a person.
     pub detail: String,
-    /// The name of the kind, for a program.
+    /// The kind of problem, for a program.
     pub code: &'static str,
-    /// What to do about it, for a person.
+    /// The suggested remedy, for a person.
     pub remedy: String,
-    /// Whether the same request may succeed if it is simply repeated later.
+    /// True if the same request may succeed when it is repeated later.
     pub retryable: bool,
-    /// True if the user may have been changed all the same: look before you report anything.
+    /// True if the user may have been changed despite the problem. Check the user before reporting a failure.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_have_changed: bool,
-    /// How many seconds to wait before the next attempt, if the service said so.
+    /// The seconds to wait before the next attempt, if 1Password sent them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after: Option<u64>,
-    /// What 1Password said, if it said anything.
+    /// The error response of 1Password, if there was one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service: Option<Reply>,
-    /// The variable of the application that is missing or wrong.
+    /// The variable of the application to check first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub setting: Option<String>,
-    /// The argument that cannot be used.
+    /// The invalid argument.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub argument: Option<String>,
-    /// The users who bear the address: the first 100.
+    /// The ids of the users with the e-mail address, at most 100.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub user_ids: Option<Vec<String>>,
-    /// The methods that the resource has, for the header `Allow`.
+    /// The method that the resource supports, for the header `Allow`.
     #[serde(skip)]
     pub allow: Option<&'static str>,
 }
 
-/// The service's own words.
+/// An error response of 1Password.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// A number of `google.rpc.Code`, or an OAuth 2.0 error.
+    /// The error code: a number of `google.rpc.Code`, or an OAuth 2.0 error.
     pub code: Option<String>,
-    /// The message; may be empty.
+    /// The error message. May be empty.
     pub message: String,
 }
 
 impl Problem {
-    /// A problem of this API, not of an action. A code without an entry in [`KINDS`] is nobody's: a test looks for such.
+    /// Creates a problem. `code` must be in [`KINDS`].
     #[must_use]
     pub fn new(code: &'static str, status: u16, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
         let title = KINDS.iter().find(|kind| kind.code == code).map_or("", |kind| kind.title);
@@ -128,67 +128,67 @@ impl Problem {
         }
     }
 
-    /// The keys that the application was given cannot be used. Whoever bears none is not told why.
+    /// The configured keys are not usable. The response does not say why, since the caller is not authenticated.
     #[must_use]
     pub fn keys_not_usable(retryable: bool) -> Self {
         let problem = Self::new(
             "keys-not-usable",
             503,
-            "no call is let in, because the keys that the service was given cannot be used",
-            "The service's log says what is wrong with reader_keys or responder_keys.",
+            "all requests are refused, because the configured keys are not usable",
+            "Look in the service's log for the problem with reader_keys or responder_keys.",
         );
         Self { retryable, ..problem }
     }
 
-    /// No key, or nobody's.
+    /// The request has no key, or one that is not accepted.
     #[must_use]
     pub fn unauthorized() -> Self {
         let remedy = "Send the header Authorization: Bearer followed by a key of this service, without its label.";
-        Self::new("unauthorized", 401, "the request bears no key that is known", remedy)
+        Self::new("unauthorized", 401, "the request has no valid key", remedy)
     }
 
-    /// A key that allows less.
+    /// The role of the key is not sufficient.
     #[must_use]
     pub fn forbidden() -> Self {
-        let remedy = "Use a key of responder_keys: those of reader_keys are for reading alone.";
+        let remedy = "Use a key from responder_keys. Keys from reader_keys are read-only.";
         Self::new("forbidden", 403, "this key does not allow changes", remedy)
     }
 
-    /// An error in which the caller's arguments have no part.
+    /// An error that the caller's arguments did not cause. A page token that 1Password refuses is its own.
     #[must_use]
     pub fn upstream(error: Error) -> Self {
-        let is_refused = error.may_be_the_page_token();
+        let is_page_token = error.may_be_the_page_token();
         let problem = Self::from(error);
-        if is_refused { Self { status: 502, argument: None, ..problem } } else { problem }
+        if is_page_token { Self { status: 502, argument: None, ..problem } } else { problem }
     }
 
-    /// More users, or more text, than one answer may have.
+    /// The list exceeds the bounds of one response.
     #[must_use]
     pub fn list_too_long() -> Self {
-        let detail = "the list has more users, or more text, than one answer may have";
+        let detail = "the list has more users or more text than one response may have";
         let remedy = format!(
-            "Ask for parts, with limit and page_token. One user a line (Accept: application/x-ndjson) is good for {MAX_LISTING} \
-             users, one object for {MAX_USERS}."
+            "Request the list in parts, with limit and page_token. One user per line (Accept: application/x-ndjson) allows \
+             up to {MAX_LISTING} users, one JSON object up to {MAX_USERS}."
         );
         Self::new("list-too-long", 422, detail, remedy)
     }
 
-    /// More of long lists at once than an instance may hold.
+    /// Other lists use the memory that an instance has for lists.
     #[must_use]
     pub fn busy() -> Self {
-        let remedy = "Try again later, or ask for parts, with limit and page_token.";
-        let problem = Self::new("busy", 503, "too many long lists are being read and not yet taken", remedy);
+        let remedy = "Try again later, or request the list in parts, with limit and page_token.";
+        let problem = Self::new("busy", 503, "too many long lists are being sent at once", remedy);
         Self { retryable: true, ..problem }
     }
 
-    /// A failed action that an argument is to blame for.
+    /// An invalid argument.
     #[must_use]
     pub fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
         Error::InvalidArgument { argument, problem: ArgumentError::Driver(problem.into()) }.into()
     }
 }
 
-/// The names of settings, secrets and arguments, which are spelt here as variables and parameters are.
+/// The names of settings, secrets and arguments in the core's spelling. This API spells them with underscores.
 const NAMES: [&str; 9] = [
     "access-token",
     "account-id",
@@ -201,21 +201,21 @@ const NAMES: [&str; 9] = [
     "user-agent",
 ];
 
-/// A text of the core's own with each of these names as this API spells it.
-fn respelt(text: &str) -> String {
+/// Replaces these names in a text of the core with their spelling in this API.
+fn with_underscores(text: &str) -> String {
     NAMES.iter().fold(text.to_owned(), |text, name| text.replace(name, &name.replace('-', "_")))
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        // An error of a setting or argument says its name first; what else stands there may be anybody's text.
+        // Only the name at the beginning is replaced: the rest may quote text from elsewhere.
         let detail = match &error {
             Error::Misconfigured { name, .. } | Error::InvalidArgument { argument: name, .. } => {
-                error.to_string().replacen(name, &respelt(name), 1)
+                error.to_string().replacen(name, &with_underscores(name), 1)
             }
             _ => error.to_string(),
         };
-        let remedy = respelt(&error.remedy());
+        let remedy = with_underscores(&error.remedy());
         let mut problem = Self::new(error.code(), status(&error), detail, remedy);
         problem.retryable = error.is_retryable();
         problem.may_have_changed = error.may_have_changed();
@@ -225,7 +225,7 @@ impl From<Error> for Problem {
             code: code.clone(),
             message: message.clone(),
         });
-        let name = |name: &str| Some(respelt(name));
+        let name = |name: &str| Some(with_underscores(name));
         match &error {
             Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
                 problem.setting = name(setting);
@@ -242,8 +242,8 @@ impl From<Error> for Problem {
     }
 }
 
-/// The status that tells a caller who is to blame: the caller (4xx), this service's settings or 1Password (5xx, but never
-/// 500, which would say that nobody knows).
+/// The HTTP status: 4xx if the caller can correct the cause, 5xx if it lies in this service's settings or at 1Password. Never
+/// 500, which is left for unexpected failures.
 fn status(error: &Error) -> u16 {
     match error {
         Error::InvalidArgument { .. } => 400,
@@ -290,7 +290,7 @@ mod tests {
         }
     }
 
-    /// Every error of the core becomes a problem of a described kind, with a status that is described for it.
+    /// Every error of the core becomes a problem of a documented kind and status.
     #[test]
     fn every_error_has_its_status() {
         for (error, status) in [
@@ -321,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn a_problem_names_what_the_caller_can_use() {
+    fn a_problem_has_the_names_of_this_api() {
         let problem = Problem::from(unavailable(UnavailableCause::Service(service(503))));
         assert_eq!((problem.retry_after, problem.retryable, problem.may_have_changed), (Some(7), true, true));
         assert_eq!(problem.service.unwrap().code.as_deref(), Some("7"));

@@ -1,4 +1,4 @@
-//! What a request wants: method, path, query and body become a call, or the problem that says what is wrong with them.
+//! Parsing of requests: method, path, query and body become a [`Route`] and its options, or a problem.
 
 use onepassword_users_core::{ListQuery, MAX_USERS, StateFilter, UserRef};
 use percent_encoding::percent_decode_str;
@@ -9,17 +9,17 @@ use crate::access::Role;
 use crate::json::ChangeOptions;
 use crate::problem::Problem;
 
-/// The longest body that is read, in bytes.
+/// The longest request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// What is wanted.
+/// The requested operation.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Route {
     /// List users.
     List {
-        /// Which of them.
+        /// The filter, limit and page token.
         query: ListQuery,
-        /// One user a line, page by page.
+        /// True for a stream with one user per line, false for one JSON object.
         ndjson: bool,
     },
     /// Look up one user.
@@ -28,46 +28,46 @@ pub enum Route {
     Suspend(UserRef),
     /// Reactivate a user.
     Reactivate(UserRef),
-    /// The TEST button.
+    /// Check settings and credentials.
     Test,
-    /// The description of the API.
+    /// Return the description of the API.
     OpenApi,
-    /// Whether the application runs.
+    /// Check that the application runs.
     Health,
 }
 
-/// What whoever mistypes a change wants to know.
-const VERBS: &str = "A user is looked up with GET /v1/users/{user}, and changed with POST /v1/users/{user}:suspend or \
+/// The remedy for an unknown path or method: a verb of a change may be misspelt.
+const USER_ROUTES: &str = "A user is looked up with GET /v1/users/{user}, and changed with POST /v1/users/{user}:suspend or \
                      POST /v1/users/{user}:reactivate.";
 
-/// The path that tells that the application runs. It alone needs no key.
+/// The path of the health check, the only one that needs no key.
 pub const HEALTH: &str = "/healthz";
 
 impl Route {
-    /// Finds what is wanted, but for the body.
+    /// Parses a request without its body. `accept` is the value of the `Accept` header.
     ///
     /// # Errors
     ///
-    /// No such resource or method, an unknown parameter, an argument that cannot be used.
-    pub fn find(method: &str, path: &str, query: Option<&str>, accept: &[u8]) -> Result<Self, Problem> {
+    /// An unknown resource, method or parameter, or an invalid argument.
+    pub fn parse(method: &str, path: &str, query: Option<&str>, accept: &[u8]) -> Result<Self, Problem> {
         let query = query.unwrap_or_default();
         match path {
             "/v1/users" => {
-                only("GET", method)?;
+                require_method("GET", method)?;
                 return Ok(Self::List { query: list_query(query)?, ndjson: prefers_ndjson(accept) });
             }
             "/v1/test" => {
-                only("POST", method)?;
+                require_method("POST", method)?;
                 no_parameters(query)?;
                 return Ok(Self::Test);
             }
             "/openapi.json" => {
-                only("GET", method)?;
+                require_method("GET", method)?;
                 no_parameters(query)?;
                 return Ok(Self::OpenApi);
             }
             HEALTH => {
-                only("GET", method)?;
+                require_method("GET", method)?;
                 no_parameters(query)?;
                 return Ok(Self::Health);
             }
@@ -75,29 +75,29 @@ impl Route {
         }
         let user = path.strip_prefix("/v1/users/").filter(|user| !user.is_empty() && !user.contains('/'));
         let Some(user) = user else {
-            let remedy = format!("GET /openapi.json describes the resources that there are. {VERBS}");
+            let remedy = format!("GET /openapi.json describes all resources. {USER_ROUTES}");
             return Err(Problem::new("not-found", 404, "there is no such resource", remedy));
         };
         let Ok(user) = percent_decode_str(user).decode_utf8() else {
-            return Err(Problem::argument("user", "its percent-encoding is not that of UTF-8"));
+            return Err(Problem::argument("user", "its percent-encoding is not valid UTF-8"));
         };
         type Change = fn(UserRef) -> Route;
         let changes: [(&str, Change); 2] = [(":suspend", Self::Suspend), (":reactivate", Self::Reactivate)];
         for (verb, change) in changes {
             if let Some(user) = user.strip_suffix(verb) {
-                only("POST", method)?;
+                require_method("POST", method)?;
                 no_parameters(query)?;
                 return Ok(change(user_ref(user)));
             }
         }
-        only("GET", method).map_err(|problem| Problem { remedy: VERBS.into(), ..problem })?;
+        require_method("GET", method).map_err(|problem| Problem { remedy: USER_ROUTES.into(), ..problem })?;
         no_parameters(query)?;
         Ok(Self::Get(user_ref(&user)))
     }
 
-    /// Which keys allow this; `None` if it needs none.
+    /// The role that this needs; `None` if it needs no key.
     #[must_use]
-    pub fn needs(&self) -> Option<Role> {
+    pub fn required_role(&self) -> Option<Role> {
         match self {
             Self::Suspend(_) | Self::Reactivate(_) => Some(Role::Responder),
             Self::List { .. } | Self::Get(_) | Self::Test | Self::OpenApi => Some(Role::Reader),
@@ -131,23 +131,23 @@ impl Route {
         }
     }
 
-    /// Whether this takes a body at all. That of any other request is not looked at.
+    /// True if this has a request body. Other bodies are ignored.
     #[must_use]
     pub fn takes_body(&self) -> bool {
         matches!(self, Self::Suspend(_) | Self::Reactivate(_) | Self::Test)
     }
 }
 
-/// Reads the body of a change.
+/// Parses the body of a change: a JSON object, or nothing.
 ///
 /// # Errors
 ///
-/// Another media type than JSON, malformed JSON, a key or type that is not known, a key that stands there twice.
+/// A media type other than JSON, malformed JSON, or an unknown, duplicate or mistyped member.
 pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<ChangeOptions, Problem> {
     options(content_type, body, "Send {\"dry_run\":true}, {}, or no body.")
 }
 
-/// Reads the body of a test, which has no options: none, or `{}`.
+/// Parses the body of a request without options: `{}`, or nothing.
 ///
 /// # Errors
 ///
@@ -155,8 +155,8 @@ pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<Change
 pub fn no_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<(), Problem> {
     #[derive(Default, Deserialize)]
     #[serde(deny_unknown_fields)]
-    struct None {}
-    options(content_type, body, "Send {}, or no body.").map(|None {}| ())
+    struct Empty {}
+    options(content_type, body, "Send {}, or no body.").map(|Empty {}| ())
 }
 
 fn options<T: Default + DeserializeOwned>(
@@ -173,15 +173,13 @@ fn options<T: Default + DeserializeOwned>(
         return Err(Problem::new("unsupported-media-type", 415, "the body is not declared as JSON", remedy));
     }
     let invalid = |detail: String| Problem::new("invalid-body", 400, detail, remedy);
-    // A struct would be read from an array, too.
+    // Serde would accept an array for a struct.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
-    let read = if is_object { serde_json::from_slice(body).map(Some) } else { no_object(body) };
-    match read {
+    let parsed = if is_object { serde_json::from_slice(body).map(Some) } else { check_syntax(body) };
+    match parsed {
         Ok(Some(options)) => Ok(options),
-        Ok(None) => Err(invalid("the body is no JSON object".into())),
-        Err(error) if error.is_data() => {
-            Err(invalid(format!("the body is not as described: {}", cut(&error.to_string()))))
-        }
+        Ok(None) => Err(invalid("the body is not a JSON object".into())),
+        Err(error) if error.is_data() => Err(invalid(format!("the body is invalid: {}", truncate(&error.to_string())))),
         Err(error) => {
             let detail = format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
             Err(Problem::new("malformed-json", 400, detail, remedy))
@@ -189,16 +187,16 @@ fn options<T: Default + DeserializeOwned>(
     }
 }
 
-/// Whether this is JSON at all.
-fn no_object<T>(body: &[u8]) -> serde_json::Result<Option<T>> {
+/// Checks that the body is well-formed JSON. Never returns a value.
+fn check_syntax<T>(body: &[u8]) -> serde_json::Result<Option<T>> {
     serde_json::from_slice::<IgnoredAny>(body).map(|_| None)
 }
 
-fn only(allowed: &'static str, method: &str) -> Result<(), Problem> {
+fn require_method(allowed: &'static str, method: &str) -> Result<(), Problem> {
     if method == allowed {
         return Ok(());
     }
-    let detail = format!("this resource has the method {allowed} alone");
+    let detail = format!("this resource supports only {allowed}");
     let problem = Problem::new("method-not-allowed", 405, detail, format!("Use {allowed}."));
     Err(Problem { allow: Some(allowed), ..problem })
 }
@@ -229,7 +227,7 @@ fn no_parameters(query: &str) -> Result<(), Problem> {
     parameters(query, []).map(|[]| ())
 }
 
-/// The values of these parameters, each given once at most, and no others.
+/// Parses the query: each of these parameters at most once, and no others.
 fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[Option<String>; N], Problem> {
     let mut values = [const { None }; N];
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -242,7 +240,7 @@ fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[
             return Err(Problem::new(
                 "unknown-parameter",
                 400,
-                format!("there is no parameter {:?}", cut(&name)),
+                format!("there is no parameter {:?}", truncate(&name)),
                 remedy,
             ));
         };
@@ -253,23 +251,23 @@ fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[
     Ok(values)
 }
 
-/// Whether a list is wanted one user a line: only if this is asked for, and not less than JSON is (RFC 9110, section 12.5.1).
+/// True if NDJSON is requested explicitly and with at least the weight of JSON (RFC 9110, section 12.5.1).
 fn prefers_ndjson(accept: &[u8]) -> bool {
     let accept = String::from_utf8_lossy(accept);
     let weight = |media_type: &str| {
         accept.split(',').find_map(|range| {
             let mut parts = range.split(';').map(str::trim);
-            let is_it = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(media_type));
+            let is_match = parts.next().is_some_and(|range| range.eq_ignore_ascii_case(media_type));
             let weight = parts.find_map(|part| part.strip_prefix("q=").or_else(|| part.strip_prefix("Q=")));
-            is_it.then(|| weight.map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0)))
+            is_match.then(|| weight.map_or(1.0, |weight| weight.trim().parse::<f32>().unwrap_or(0.0)))
         })
     };
     let ndjson = weight("application/x-ndjson").unwrap_or(0.0);
     ndjson > 0.0 && ndjson >= weight("application/json").unwrap_or(0.0)
 }
 
-/// A caller's text, cut to what fits into a message.
-fn cut(text: &str) -> String {
+/// Truncates a caller's text for a message.
+fn truncate(text: &str) -> String {
     text.chars().take(100).collect()
 }
 
@@ -278,9 +276,9 @@ fn cut(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn find(method: &str, target: &str) -> Result<Route, &'static str> {
+    fn parse(method: &str, target: &str) -> Result<Route, &'static str> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Route::find(method, path, query, b"").map_err(|problem| problem.code)
+        Route::parse(method, path, query, b"").map_err(|problem| problem.code)
     }
 
     fn list(state: Option<StateFilter>, limit: Option<u32>, page_token: Option<&str>) -> Result<Route, &'static str> {
@@ -289,33 +287,33 @@ mod tests {
     }
 
     #[test]
-    fn requests_are_understood() {
+    fn requests_are_parsed() {
         let id = |id: &str| UserRef::Id(id.into());
         let email = || UserRef::Email("wendy+x@example.com".into());
-        assert_eq!(find("GET", "/v1/users"), list(None, None, None));
-        assert_eq!(find("GET", "/v1/users?"), list(None, None, None));
+        assert_eq!(parse("GET", "/v1/users"), list(None, None, None));
+        assert_eq!(parse("GET", "/v1/users?"), list(None, None, None));
         assert_eq!(
-            find("GET", "/v1/users?limit=250000&state=suspended&page_token=a%2Bb+c"),
+            parse("GET", "/v1/users?limit=250000&state=suspended&page_token=a%2Bb+c"),
             list(Some(StateFilter::Suspended), Some(250_000), Some("a+b c"))
         );
-        assert_eq!(find("GET", "/v1/users/WENDY"), Ok(Route::Get(id("WENDY"))));
+        assert_eq!(parse("GET", "/v1/users/WENDY"), Ok(Route::Get(id("WENDY"))));
         for user in ["wendy+x@example.com", "wendy%2bx%40example.com"] {
-            assert_eq!(find("GET", &format!("/v1/users/{user}")), Ok(Route::Get(email())));
-            assert_eq!(find("POST", &format!("/v1/users/{user}:suspend")), Ok(Route::Suspend(email())));
-            assert_eq!(find("POST", &format!("/v1/users/{user}%3Areactivate")), Ok(Route::Reactivate(email())));
+            assert_eq!(parse("GET", &format!("/v1/users/{user}")), Ok(Route::Get(email())));
+            assert_eq!(parse("POST", &format!("/v1/users/{user}:suspend")), Ok(Route::Suspend(email())));
+            assert_eq!(parse("POST", &format!("/v1/users/{user}%3Areactivate")), Ok(Route::Reactivate(email())));
         }
-        assert_eq!(find("GET", "/v1/users/a%2Fb"), Ok(Route::Get(id("a/b"))), "the core refuses it");
-        assert_eq!(find("POST", "/v1/users/:suspend"), Ok(Route::Suspend(id(""))), "and this");
-        assert_eq!(find("POST", "/v1/test"), Ok(Route::Test));
-        assert_eq!(find("GET", "/openapi.json"), Ok(Route::OpenApi));
+        assert_eq!(parse("GET", "/v1/users/a%2Fb"), Ok(Route::Get(id("a/b"))), "the core refuses it");
+        assert_eq!(parse("POST", "/v1/users/:suspend"), Ok(Route::Suspend(id(""))), "and this");
+        assert_eq!(parse("POST", "/v1/test"), Ok(Route::Test));
+        assert_eq!(parse("GET", "/openapi.json"), Ok(Route::OpenApi));
     }
 
     #[test]
-    fn everything_else_has_its_problem() {
+    fn invalid_requests_are_refused() {
         for path in
             ["/", "", "/v1", "/v1/users/", "/v1/users/a/b", "/v1/users//", "/v2/users", "/V1/users", "/v1/test/"]
         {
-            assert_eq!(find("GET", path), Err("not-found"), "{path}");
+            assert_eq!(parse("GET", path), Err("not-found"), "{path}");
         }
         for (method, path) in [
             ("POST", "/v1/users"),
@@ -328,11 +326,11 @@ mod tests {
             ("GET", "/v1/test"),
             ("OPTIONS", "/openapi.json"),
         ] {
-            assert_eq!(find(method, path), Err("method-not-allowed"), "{method} {path}");
+            assert_eq!(parse(method, path), Err("method-not-allowed"), "{method} {path}");
         }
         for query in ["x=1", "State=active", "filter=", "state=active&x", "&&=1"] {
-            assert_eq!(find("GET", &format!("/v1/users?{query}")), Err("unknown-parameter"), "{query}");
-            assert_eq!(find("GET", &format!("/v1/users/A?{query}")), Err("unknown-parameter"), "{query}");
+            assert_eq!(parse("GET", &format!("/v1/users?{query}")), Err("unknown-parameter"), "{query}");
+            assert_eq!(parse("GET", &format!("/v1/users/A?{query}")), Err("unknown-parameter"), "{query}");
         }
         for query in [
             "state=",
@@ -345,9 +343,9 @@ mod tests {
             "limit=99999999999",
             "limit=1&limit=1",
         ] {
-            assert_eq!(find("GET", &format!("/v1/users?{query}")), Err("invalid-argument"), "{query}");
+            assert_eq!(parse("GET", &format!("/v1/users?{query}")), Err("invalid-argument"), "{query}");
         }
-        assert_eq!(find("GET", "/v1/users/%ff"), Err("invalid-argument"));
+        assert_eq!(parse("GET", "/v1/users/%ff"), Err("invalid-argument"));
     }
 
     #[test]
@@ -355,12 +353,12 @@ mod tests {
         for (method, path) in
             [("GET", "/v1/users"), ("GET", "/v1/users/A"), ("POST", "/v1/test"), ("GET", "/openapi.json")]
         {
-            assert_eq!(find(method, path).unwrap().needs(), Some(Role::Reader));
+            assert_eq!(parse(method, path).unwrap().required_role(), Some(Role::Reader));
         }
         for verb in ["suspend", "reactivate"] {
-            assert_eq!(find("POST", &format!("/v1/users/A:{verb}")).unwrap().needs(), Some(Role::Responder));
+            assert_eq!(parse("POST", &format!("/v1/users/A:{verb}")).unwrap().required_role(), Some(Role::Responder));
         }
-        assert_eq!(find("GET", HEALTH).unwrap().needs(), None);
+        assert_eq!(parse("GET", HEALTH).unwrap().required_role(), None);
     }
 
     #[test]
@@ -408,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_given_to_those_who_ask_for_them() {
+    fn ndjson_is_sent_only_if_requested() {
         for accept in [
             "application/x-ndjson",
             "APPLICATION/X-NDJSON; q=0.5",

@@ -1,4 +1,4 @@
-//! From a request to its answer: who calls, what is wanted, what came of it, and the line in the log.
+//! Request handling: authentication, routing, the action, the response, and the log line.
 
 use std::convert::Infallible;
 use std::pin::pin;
@@ -17,69 +17,74 @@ use crate::access::{Caller, Keys};
 use crate::clock::within;
 use crate::driver::{run, session, variable};
 use crate::json::{Change, Health, StateChange, TestReport, User};
-use crate::list::{Held, List, Whole};
+use crate::list::{JsonList, List, Reservation};
 use crate::log::Entry;
 use crate::log_line::Log;
 use crate::problem::Problem;
 use crate::route::{self, HEALTH, MAX_BODY, Route};
 
-/// How long a caller may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(10);
+/// The timeout for receiving a request body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Answers a request.
+/// Handles a request.
 pub(crate) async fn handle(request: Request) -> Response<BoxBody> {
-    let mut log = Log::begin();
-    match answer(request, &mut log.entry).await {
-        Ok(Answer::Lines(list)) => respond(200, "application/x-ndjson", list.stream(log)),
-        Ok(Answer::Json(text, held)) => {
+    let mut log = Log::start();
+    match respond(request, &mut log.entry).await {
+        Ok(Content::Lines(list)) => response(200, "application/x-ndjson", list.into_stream(log)),
+        Ok(Content::Json(text, reservation)) => {
             log.write();
-            whole(200, "application/json", text, held)
+            sized_response(200, "application/json", text, reservation)
         }
         Err(problem) => {
             log.problem(&problem);
             log.write();
-            refuse(&problem)
+            problem_response(&problem)
         }
     }
 }
 
-enum Answer {
-    Json(Vec<Bytes>, Option<Held>),
+/// The content of a successful response.
+enum Content {
+    /// JSON in pieces, and the memory reserved for it.
+    Json(Vec<Bytes>, Option<Reservation>),
+    /// A list to stream, one user per line.
     Lines(List),
 }
 
-async fn answer(request: Request, entry: &mut Entry) -> Result<Answer, Problem> {
+async fn respond(request: Request, entry: &mut Entry) -> Result<Content, Problem> {
     let (head, body) = request.into_parts();
     let value = |name: HeaderName| head.headers.get(name).map(HeaderValue::as_bytes);
     entry.status = 200;
 
     let keys = keys(entry).await?;
-    // Whoever may not come in is not told what there is, and writes nothing into the log.
-    let is_open = head.uri.path() == HEALTH;
-    let caller = if is_open { None } else { Some(admit(keys, value(header::AUTHORIZATION))?) };
+    // Authentication comes before routing: a caller without a key learns no routes and adds no text to the log.
+    let is_public = head.uri.path() == HEALTH;
+    let caller = if is_public { None } else { Some(authenticate(keys, value(header::AUTHORIZATION))?) };
     entry.request = format!("{} {}", head.method, head.uri.path());
     entry.key = caller.as_ref().map(|caller| caller.label.clone());
     let accept: Vec<&[u8]> = head.headers.get_all(header::ACCEPT).iter().map(HeaderValue::as_bytes).collect();
-    let route = Route::find(head.method.as_str(), head.uri.path(), head.uri.query(), &accept.join(&b','))?;
+    let route = Route::parse(head.method.as_str(), head.uri.path(), head.uri.query(), &accept.join(&b','))?;
     entry.action = Some(route.action());
     entry.user = route.user().map(Into::into);
-    if caller.map(|caller| caller.role) < route.needs() {
+    if caller.map(|caller| caller.role) < route.required_role() {
         return Err(Problem::forbidden());
     }
-    let body = if route.takes_body() { read(body).await? } else { Vec::new() };
-    act(route, value(header::CONTENT_TYPE), &body, entry).await
+    let body = if route.takes_body() { read_body(body).await? } else { Vec::new() };
+    run_route(route, value(header::CONTENT_TYPE), &body, entry).await
 }
 
-/// The keys that are accepted now: they are read for each request, so that a new one counts at once.
+/// The accepted keys. They are read for each request, so that a new key takes effect immediately.
 async fn keys(entry: &mut Entry) -> Result<Keys, Problem> {
     let lists = async { Ok((key_list("reader_keys").await?, key_list("responder_keys").await?)) };
     let keys = match lists.await {
-        Ok((readers, responders)) => Keys::parse(readers.expose(), responders.expose()).map_err(|why| (why, false)),
-        Err(LookupError::Denied(why)) => Err((why, false)),
-        Err(LookupError::Unavailable(why)) => Err((why, true)),
+        Ok((readers, responders)) => {
+            Keys::parse(readers.expose(), responders.expose()).map_err(|reason| (reason, false))
+        }
+        Err(LookupError::Denied(reason)) => Err((reason, false)),
+        Err(LookupError::Unavailable(reason)) => Err((reason, true)),
     };
-    keys.map_err(|(why, retryable)| {
-        entry.problem = Some(why);
+    keys.map_err(|(reason, retryable)| {
+        entry.problem = Some(reason);
         Problem::keys_not_usable(retryable)
     })
 }
@@ -88,31 +93,37 @@ async fn key_list(name: &str) -> Result<Secret, LookupError> {
     Ok(Secret::new(variable(name).await?.unwrap_or_default()))
 }
 
-fn admit(keys: Keys, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
-    keys.admit(authorization.unwrap_or_default()).ok_or_else(Problem::unauthorized)
+fn authenticate(keys: Keys, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
+    keys.authenticate(authorization.unwrap_or_default()).ok_or_else(Problem::unauthorized)
 }
 
-/// Reads a body that is not longer than allowed, and does not take for ever.
-async fn read(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Result<Vec<u8>, Problem> {
+/// Reads a request body, within [`MAX_BODY`] and [`BODY_TIMEOUT`].
+async fn read_body(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Result<Vec<u8>, Problem> {
     let remedy = "Send the request again.";
     let incomplete = |status, detail: &str| Problem::new("incomplete-body", status, detail, remedy);
     let read = async {
         let mut body = pin!(body);
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| incomplete(400, "the body broke off"))?;
+            let frame = frame.map_err(|_| incomplete(400, "the body ended early"))?;
             bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
             if bytes.len() > MAX_BODY {
-                let detail = format!("the body has more than {MAX_BODY} bytes");
+                let detail = format!("the body is longer than {MAX_BODY} bytes");
                 return Err(Problem::new("content-too-large", 413, detail, "Send {\"dry_run\":true}, {}, or no body."));
             }
         }
         Ok(bytes)
     };
-    within(BODY_TIME, read).await.unwrap_or_else(|| Err(incomplete(408, "the body did not come in time")))
+    within(BODY_TIMEOUT, read).await.unwrap_or_else(|| Err(incomplete(408, "the body did not arrive in time")))
 }
 
-async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut Entry) -> Result<Answer, Problem> {
+/// Runs the action of a route, and records its outcome.
+async fn run_route(
+    route: Route,
+    content_type: Option<&[u8]>,
+    body: &[u8],
+    entry: &mut Entry,
+) -> Result<Content, Problem> {
     let mut options = || {
         let options = route::change_options(content_type, body)?;
         entry.dry_run = options.dry_run;
@@ -121,12 +132,12 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
     let change = match route {
         Route::Suspend(user) => session().suspend_user(user, options()?),
         Route::Reactivate(user) => session().reactivate_user(user, options()?),
-        Route::List { query, ndjson: true } => return Ok(Answer::Lines(List::begin(query).await?)),
+        Route::List { query, ndjson: true } => return Ok(Content::Lines(List::start(query).await?)),
         Route::List { query, ndjson: false } => {
-            let Whole { text, users, held } = List::begin(query).await?.whole().await?;
+            let JsonList { text, users, reservation } = List::start(query).await?.into_json().await?;
             entry.outcome = "listed";
             entry.users = Some(users);
-            return Ok(Answer::Json(text, Some(held)));
+            return Ok(Content::Json(text, Some(reservation)));
         }
         Route::Get(user) => {
             let user = run(session().get_user(user)).await?;
@@ -136,7 +147,7 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
         }
         Route::Test => {
             route::no_options(content_type, body)?;
-            // A session of its own: the credentials are to be tried, not the token that is there.
+            // In a session of its own, so that the test uses the credentials, not a cached token.
             let one = ListQuery { limit: Some(1), ..ListQuery::default() };
             run(Session::new().list_users(one)).await?;
             entry.outcome = "ok";
@@ -144,7 +155,7 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
         }
         Route::OpenApi => {
             entry.outcome = "ok";
-            return Ok(Answer::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())], None));
+            return Ok(Content::Json(vec![Bytes::from_static(crate::OPENAPI.as_bytes())], None));
         }
         Route::Health => {
             entry.outcome = "ok";
@@ -162,23 +173,22 @@ async fn act(route: Route, content_type: Option<&[u8]>, body: &[u8], entry: &mut
     json(&change)
 }
 
-fn json(value: &impl Serialize) -> Result<Answer, Problem> {
-    let text = line(value).map_err(|error| {
-        Problem::new("other", 502, format!("the answer cannot be written: {error}"), "Read the log.")
-    })?;
-    Ok(Answer::Json(vec![text], None))
+fn json(value: &impl Serialize) -> Result<Content, Problem> {
+    let text = line(value)
+        .map_err(|error| Problem::new("other", 502, format!("cannot write the response: {error}"), "Read the log."))?;
+    Ok(Content::Json(vec![text], None))
 }
 
-/// JSON with a line break at its end, as a terminal likes it.
+/// A value as JSON, with a line break at its end for terminals.
 fn line(value: &impl Serialize) -> serde_json::Result<Bytes> {
     let mut text = serde_json::to_vec(value)?;
     text.push(b'\n');
     Ok(text.into())
 }
 
-fn refuse(problem: &Problem) -> Response<BoxBody> {
+fn problem_response(problem: &Problem) -> Response<BoxBody> {
     let text = line(problem).unwrap_or_default();
-    let mut response = whole(problem.status, "application/problem+json", vec![text], None);
+    let mut response = sized_response(problem.status, "application/problem+json", vec![text], None);
     let headers = response.headers_mut();
     if let Some(allow) = problem.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
@@ -197,19 +207,24 @@ fn refuse(problem: &Problem) -> Response<BoxBody> {
     response
 }
 
-/// An answer whose length is known, and which gives back what it held once it is gone.
-fn whole(status: u16, content_type: &'static str, text: Vec<Bytes>, held: Option<Held>) -> Response<BoxBody> {
+/// A response of known length. Its body holds the reservation until it is dropped.
+fn sized_response(
+    status: u16,
+    content_type: &'static str,
+    text: Vec<Bytes>,
+    reservation: Option<Reservation>,
+) -> Response<BoxBody> {
     let length = text.iter().map(Bytes::len).sum::<usize>().into();
     let frames = text.into_iter().map(move |part| {
-        let _ = &held;
+        let _ = &reservation;
         Ok::<_, Infallible>(Frame::data(part))
     });
-    let mut response = respond(status, content_type, box_body(StreamBody::new(iter(frames))));
+    let mut response = response(status, content_type, box_body(StreamBody::new(iter(frames))));
     response.headers_mut().insert(header::CONTENT_LENGTH, length);
     response
 }
 
-fn respond(status: u16, content_type: &'static str, body: BoxBody) -> Response<BoxBody> {
+fn response(status: u16, content_type: &'static str, body: BoxBody) -> Response<BoxBody> {
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     for (name, value) in [

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 use native::{Credentials, Native};
 use onepassword_users_component::COMPONENT;
 use onepassword_users_host::types::{ListQuery, UserRef};
-use onepassword_users_host::{Connector, Environment, Host, Limits, Options, Source, Value};
+use onepassword_users_host::{Connector, Environment, Host, HostConfig, Options, Source, Value};
 use onepassword_users_simulator::{Config, Simulator};
 use tokio::task::JoinSet;
 
@@ -41,7 +41,11 @@ fn main() {
     let service = threads();
     let simulator = service.block_on(Simulator::start(Config { users: USERS, ..Config::default() })).unwrap();
     let cache = tempfile::tempdir().unwrap();
-    let limits = Limits { instances: TOGETHER as u32 + 1, cache: Some(cache.path().to_owned()), ..Limits::default() };
+    let limits = HostConfig {
+        max_instances: TOGETHER as u32 + 1,
+        cache_dir: Some(cache.path().to_owned()),
+        ..HostConfig::default()
+    };
     let rivals = Rivals {
         credentials: Credentials {
             base_url: simulator.base_url(),

@@ -339,7 +339,7 @@ async fn an_interrupt_reports_finished_and_untouched_users() {
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("not touched: SECOND, THIRD"), "{text}");
+    assert!(text.contains("not processed: SECOND, THIRD"), "{text}");
     assert_eq!((output.status.code(), &json(&output)["results"][0]["change"]), (Some(130), &Value::from("changed")));
 }
 

@@ -47,7 +47,7 @@ impl ApiCall<'_> {
         }
     }
 
-    /// Whether the call changes a user.
+    /// True if the call changes a user.
     pub(crate) fn is_change(&self) -> bool {
         matches!(self, Self::Suspend(_) | Self::Reactivate(_))
     }

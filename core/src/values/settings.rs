@@ -251,7 +251,7 @@ impl core::error::Error for AccountIdError {}
 pub struct NumberError {
     /// The upper bound. The lower one is 1.
     pub max: u64,
-    /// Whether the number counts seconds.
+    /// True if the number counts seconds.
     pub is_seconds: bool,
 }
 
@@ -347,7 +347,7 @@ impl fmt::Display for UserAgentError {
 
 impl core::error::Error for UserAgentError {}
 
-/// Whether a byte may be part of a token (RFC 9110, section 5.6.2).
+/// True if a byte may be part of a token (RFC 9110, section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

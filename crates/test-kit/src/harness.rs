@@ -6,11 +6,11 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_component::COMPONENT;
 use onepassword_users_host::types::{ChangeOptions, ListQuery, UserRef};
-use onepassword_users_host::{Connector, Error, Host, Limits, Options, Source, SourceError, Value, types};
+use onepassword_users_host::{Connector, Error, Host, HostConfig, Options, Source, SourceError, Value, types};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
 /// The host, with the component compiled once for all tests.
-pub static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, Limits::default()).unwrap());
+pub static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, HostConfig::default()).unwrap());
 
 pub const API_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 

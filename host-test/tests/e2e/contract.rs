@@ -1,7 +1,7 @@
 //! The imports and exports of the component, and its WIT package.
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Error, Host, Limits};
+use onepassword_users_host::{Error, Host, HostConfig};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 use wit_parser::{Docs, Resolve, TypeDefKind};
@@ -43,10 +43,12 @@ fn a_component_with_other_imports_does_not_link() {
     ] {
         let greedy =
             wat::parse_str(format!(r#"(component (import "{import}" (instance (export "f" (func)))))"#)).unwrap();
-        let Err(Error::Load(problem)) = Host::new(&greedy, Limits::default()) else { panic!("{import} was linked") };
+        let Err(Error::Load(problem)) = Host::new(&greedy, HostConfig::default()) else {
+            panic!("{import} was linked")
+        };
         assert!(problem.contains(import), "{problem}");
     }
-    let Err(Error::Load(_)) = Host::new(b"not a component", Limits::default()) else { panic!() };
+    let Err(Error::Load(_)) = Host::new(b"not a component", HostConfig::default()) else { panic!() };
 }
 
 #[test]

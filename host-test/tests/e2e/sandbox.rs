@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use onepassword_users_host::types::Error as Action;
-use onepassword_users_host::{Connector, Error, Host, Limits, Network, Options};
+use onepassword_users_host::{Connector, Error, Host, HostConfig, Network, Options};
 use onepassword_users_test_kit::harness::{ALL, HOST, Harness, Values, action_error, email, options, values};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -19,7 +19,8 @@ static HOSTILE: LazyLock<Host> = LazyLock::new(|| {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let component = onepassword_users_guest_build::build(workspace, "hostile-guest", &target_dir).unwrap();
-    Host::new(&std::fs::read(component).unwrap(), Limits { memory: MAX_MEMORY, ..Limits::default() }).unwrap()
+    Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..HostConfig::default() })
+        .unwrap()
 });
 
 struct Hostile {
