@@ -17,9 +17,9 @@ pub struct Value {
     pub kind: ValueKind,
     /// The value that applies unless one is set. `None` if there is none.
     pub default: Option<&'static str>,
-    /// Whether an action fails without it.
+    /// True if an action fails without it.
     pub is_required: bool,
-    /// Whether the value must not be shown.
+    /// True if the value must not be shown.
     pub is_secret: bool,
     /// The way to correct it, as a sentence.
     pub remedy: &'static str,
@@ -291,7 +291,7 @@ macro_rules! errors {
                 }
             }
 
-            /// Whether the same action may succeed if it is repeated later.
+            /// True if the same action may succeed if it is repeated later.
             #[must_use]
             pub fn is_retryable(self) -> bool {
                 matches!(self.class(), FailureClass::Retry)
@@ -409,7 +409,7 @@ pub struct ActionEntry {
     pub effect: &'static str,
     /// The kind.
     pub kind: ActionKind,
-    /// Whether a repetition has no further effect.
+    /// True if a repetition has no further effect.
     pub is_idempotent: bool,
     /// The action that reverts it.
     pub undo: Option<&'static str>,

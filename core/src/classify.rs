@@ -90,7 +90,7 @@ pub(crate) fn token_refusal(response: &Response, secrets: &[&Secret], settings: 
     }
 }
 
-/// The error of a status that means the same for every request. `changed_user` is the user that the request changes.
+/// The error of a status that means the same forevery request. `changed_user` is the user that the request changes.
 pub(crate) fn failure(service: ServiceError, response: &Response, changed_user: Option<&str>) -> Error {
     let retry_after = retry::retry_after(response);
     match service.status {

@@ -316,7 +316,7 @@ impl Error {
         }
     }
 
-    /// Whether the same action may succeed if it is repeated later.
+    /// True if the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.code().is_retryable()
@@ -331,7 +331,7 @@ impl Error {
         }
     }
 
-    /// Whether a change was sent whose outcome is not known.
+    /// True if a change was sent whose outcome is not known.
     #[must_use]
     pub fn may_have_changed(&self) -> bool {
         matches!(

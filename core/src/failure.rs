@@ -19,7 +19,7 @@ pub struct Failure {
     pub remedy: String,
     /// The time to wait before the next attempt, in seconds, if the service named one.
     pub retry_after: Option<u32>,
-    /// Whether a change was sent whose outcome is not known.
+    /// True if a change was sent whose outcome is not known.
     pub may_have_changed: bool,
     /// The argument, setting or secret at fault.
     pub subject: Option<Subject>,
@@ -27,7 +27,7 @@ pub struct Failure {
     pub user_id: Option<String>,
     /// The ids of the users that have the address, if several have it.
     pub candidates: Vec<String>,
-    /// Whether there are more candidates than that.
+    /// True if there are more candidates than that.
     pub more_candidates: bool,
     /// The error of the service, if there was one.
     pub service: Option<ServiceError>,
@@ -90,7 +90,7 @@ impl Failure {
         self.code.class()
     }
 
-    /// Whether the same action may succeed if it is repeated later.
+    /// True if the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
         self.code.is_retryable()

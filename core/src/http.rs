@@ -148,12 +148,12 @@ pub enum TransportFault {
 }
 
 impl TransportFault {
-    /// Whether the same request may succeed later.
+    /// True if the same request may succeed later.
     pub(crate) fn is_transient(self) -> bool {
         matches!(self, Self::Dns | Self::Connect | Self::Tls | Self::Timeout | Self::Broken)
     }
 
-    /// Whether the service may have received the request.
+    /// True if the service may have received the request.
     #[must_use]
     pub fn may_have_arrived(self) -> bool {
         matches!(self, Self::Timeout | Self::Broken | Self::TooLarge { .. })

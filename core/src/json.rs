@@ -87,7 +87,7 @@ impl Serialize for ServiceError {
 /// The result of a test of settings and credentials.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TestReport {
-    /// Whether everything that was tested works. A failed test is a [`Failure`] instead.
+    /// True if everything that was tested works. A failed test is a [`Failure`] instead.
     pub ok: bool,
     /// The checks, in order.
     pub checks: Vec<Check>,

@@ -121,10 +121,10 @@ mod tests {
         }
         let mut listing = Listing::new(query(None));
         let ends = (0..).find(|n| listing.take(Vec::from(["A"]), Some(format!("{n}")), |id| id).is_err());
-        assert_eq!(ends, Some(1), "new page tokens for ever, and nobody new");
+        assert_eq!(ends, Some(1), "new page tokens forever, and nobody new");
         let mut listing = Listing::new(query(None));
         let ends = (0..).find(|n| listing.take(Vec::from([format!("{n}")]), Some(format!("{n}")), |id| id).is_err());
-        assert_eq!(ends, Some(MAX_PARTS), "new page tokens for ever, and one new user each");
+        assert_eq!(ends, Some(MAX_PARTS), "new page tokens forever, and one new user each");
         let ids: Vec<String> = (0..=MAX_LISTING).map(|n| format!("{n}")).collect();
         let error = Listing::new(query(None)).take(ids, None, |id| id.as_str()).err();
         assert_eq!(error, Some(Error::TooManyUsers(TooMany::Users(MAX_LISTING))));

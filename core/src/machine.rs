@@ -39,7 +39,7 @@ pub enum Step<T> {
     Wait {
         /// The time to wait.
         duration: Duration,
-        /// Whether the driver may come back sooner. It should do so after another action of the session has taken a step: this
+        /// True if the driver may come back sooner. It should do so after another action of the session has taken a step: this
         /// action waits for that one's token request. Coming back for no reason is harmless.
         may_end_early: bool,
     },

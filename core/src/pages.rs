@@ -138,7 +138,7 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// Whether a user in this state cannot be part of the list that was asked for.
+/// True if a user in this state cannot be part of the list that was asked for.
 fn contradicts(filter: Option<StateFilter>, state: UserState) -> bool {
     matches!(
         (filter, state),

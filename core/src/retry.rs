@@ -10,7 +10,7 @@ const INITIAL_BACKOFF: Duration = Duration::from_millis(500);
 /// The longest backoff before any attempt, unless the service asks for more.
 const MAX_BACKOFF: Duration = Duration::from_secs(20);
 
-/// Whether a status means that the same request may succeed later.
+/// True if a status means that the same request may succeed later.
 pub(crate) fn is_transient(status: u16) -> bool {
     matches!(status, 408 | 429 | 500 | 502 | 503 | 504)
 }

@@ -45,7 +45,7 @@ pub(crate) fn quoted(text: &str) -> String {
     }
 }
 
-/// Whether a character changes the direction of the text after it, which could disguise that text.
+/// True if a character changes the direction of the text after it, which could disguise that text.
 fn changes_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }

@@ -168,7 +168,7 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Whether there is nothing to wait for any more: the flight is over, or its leader is overdue.
+    /// True if there is nothing to wait for any more: the flight is over, or its leader is overdue.
     pub(crate) fn is_released(&self, now: Instant) -> bool {
         self.flight.is_over.get() || now > self.flight.overdue_at(self.patience)
     }

@@ -167,7 +167,7 @@ impl TokenResponse {
     }
 }
 
-/// Whether a token is not empty and can be sent in a header.
+/// True if a token is not empty and can be sent in a header.
 pub(crate) fn is_bearer_token(token: &Secret) -> bool {
     !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
 }

@@ -59,7 +59,7 @@ impl ApiCall<'_> {
         self.user_id().filter(|_| self.is_change())
     }
 
-    /// Whether the call changes a user.
+    /// True if the call changes a user.
     pub(crate) fn is_change(&self) -> bool {
         matches!(self, Self::Suspend(_) | Self::Reactivate(_))
     }

@@ -200,7 +200,7 @@ fn split_port(authority: &str) -> Option<(&str, Option<u16>)> {
     }
 }
 
-/// Whether a host is a loopback address. `None` if it is not a valid host.
+/// True if a host is a loopback address. `None` if it is not a valid host.
 fn is_loopback(host: &str) -> Option<bool> {
     if let Some(address) = host.strip_prefix('[') {
         return address.strip_suffix(']')?.parse().ok().map(|address: Ipv6Addr| address.is_loopback());

@@ -12,7 +12,7 @@ pub(crate) enum TargetState {
 }
 
 impl TargetState {
-    /// Whether a user is in this state.
+    /// True if a user is in this state.
     pub(crate) fn is_state_of(self, user: &User) -> bool {
         matches!((self, &user.state), (Self::Active, UserState::Active) | (Self::Suspended, UserState::Suspended))
     }

@@ -345,7 +345,7 @@ impl fmt::Display for UserAgentError {
 
 impl core::error::Error for UserAgentError {}
 
-/// Whether a byte may be part of a token (RFC 9110, section 5.6.2).
+/// True if a byte may be part of a token (RFC 9110, section 5.6.2).
 fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }

@@ -1,6 +1,7 @@
 //! Test kit: code shared by the tests, fuzz targets and simulations of several packages.
 //!
 //! - [`driver`] is a driver for native tests: a function answers the requests, and time is virtual.
+//! - [`ceilings`] compares counts with the recorded ones.
 //! - [`checks`] holds the functions of the fuzz targets, which also run as property tests.
 //! - [`storm`] runs the core against the simulated service, with faults that follow from a seed.
 //! - `hostile` is a misbehaving server on real sockets.
@@ -11,6 +12,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+pub mod ceilings;
 pub mod checks;
 pub mod driver;
 #[cfg(feature = "host")]

@@ -11,7 +11,9 @@
 mod actions;
 mod contract;
 mod errors;
+mod gate;
 mod hostile;
+mod meter;
 mod network;
 mod sandbox;
 mod secrets;

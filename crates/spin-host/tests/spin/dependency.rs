@@ -12,6 +12,10 @@ const KEY: &str = "canary-offboard-key-dddddddddddddddd";
 
 static MANIFEST: LazyLock<Manifest> = LazyLock::new(|| built("examples/spin-dependency/spin.toml"));
 
+pub fn manifest() -> &'static Manifest {
+    &MANIFEST
+}
+
 async fn serve(simulator: &Simulator, changes: &[(&str, &str)]) -> Server {
     let mut variables = [
         ("base_url", simulator.base_url()),
