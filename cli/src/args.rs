@@ -5,38 +5,55 @@ use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
-use onepassword_users_host::Proxy;
-use onepassword_users_host::types::{ChangeOptions, StateFilter, UserRef};
+use onepassword_users_host::types::{ChangeMode, StateFilter, UserRef};
+use onepassword_users_host::{Environment, Proxy, catalogue};
 
-const AFTER_HELP: &str = "\
-Settings and secrets (a flag overrides its variable; NAME_FILE names a file with the value):
-  ONEPASSWORD_BASE_URL       --base-url, default https://api.1password.com
-  ONEPASSWORD_ACCOUNT_ID     --account
-  ONEPASSWORD_API_VERSION    --api-version, default v1
-  ONEPASSWORD_TIMEOUT        --timeout, default 30
-  ONEPASSWORD_DEADLINE       total seconds for an action, default 300
-  ONEPASSWORD_MAX_ATTEMPTS   attempts per request, default 4
-  ONEPASSWORD_USER_AGENT     your product and version, such as ExamplePlatform/2.1
-  ONEPASSWORD_PROXY          --proxy
-  ONEPASSWORD_CLIENT_ID      no flag: others can read a command line
-  ONEPASSWORD_CLIENT_SECRET  no flag
-  ONEPASSWORD_ACCESS_TOKEN   no flag; a token obtained elsewhere, instead of the two above
+/// The options that set a setting. The others are set by their variables only.
+const FLAGS: [(&str, &str); 4] = [
+    ("base-url", "--base-url"),
+    ("account-id", "--account"),
+    ("api-version", "--api-version"),
+    ("timeout", "--timeout"),
+];
 
-If account, base URL and secrets are all unset, read-only commands use a simulated account.
-
-Exit codes:
-  0  success                      7  several users have the e-mail address
-  1  other failure, or several    8  last owner, or externally managed
-     users failed differently     9  too many requests
-  2  invalid usage or argument   10  service unavailable
-  3  settings or secrets         11  invalid response
-  4  credentials not accepted    12  not confirmed
-  5  permission denied           13  the component failed or timed out
-  6  no such user";
+/// The end of the help text: the variables and the exit codes, from the catalogue.
+fn after_help() -> String {
+    let mut text = String::from(
+        "Settings and secrets (an option overrides its variable; NAME_FILE names a file with the value):\n",
+    );
+    for value in catalogue::SETTINGS.iter().chain(&catalogue::SECRETS) {
+        let flag = FLAGS.iter().find(|(name, _)| *name == value.name).map(|(_, flag)| format!("{flag}: "));
+        let default = value.default.map(|default| format!(" [default: {default}]"));
+        let help = value.help.replace('`', "");
+        text += &format!(
+            "  {}\n      {}{help}{}\n",
+            Environment::variable(value.name),
+            flag.unwrap_or_default(),
+            default.unwrap_or_default()
+        );
+    }
+    text += "  ONEPASSWORD_PROXY\n      --proxy: a proxy URL may hold a password here\n\n\
+             Secrets have no options: others can read a command line. If account, base URL and secrets are all unset,\n\
+             read-only commands use a simulated account.\n\nExit codes:\n";
+    let mut codes = std::collections::BTreeMap::from([
+        (0, vec!["success"]),
+        (1, vec!["several users failed differently"]),
+        (2, vec!["invalid usage"]),
+        (12, vec!["not confirmed"]),
+        (130, vec!["interrupted"]),
+    ]);
+    for code in catalogue::ERRORS {
+        codes.entry(code.entry().exit_code).or_default().push(code.name());
+    }
+    for (code, names) in codes {
+        text += &format!("{code:>5}  {}\n", names.join(", "));
+    }
+    text
+}
 
 /// List, get, suspend and reactivate 1Password users, from inside a WebAssembly sandbox.
 #[derive(Debug, Parser)]
-#[command(name = "onepassword-users", version, after_help = AFTER_HELP, arg_required_else_help = true)]
+#[command(name = "onepassword-users", version, after_help = after_help(), arg_required_else_help = true)]
 pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -100,24 +117,13 @@ pub(crate) struct Change {
     #[arg(required = true, value_name = "USER")]
     pub(crate) users: Vec<String>,
     /// Show the result without making the change
-    #[arg(long, conflicts_with = "without_lookup")]
-    pub(crate) dry_run: bool,
-    /// Skip the look-up before the change: one request less, but the result does not tell whether the
-    /// state changed
     #[arg(long)]
-    pub(crate) without_lookup: bool,
+    pub(crate) dry_run: bool,
 }
 
 impl Change {
-    pub(crate) fn options(&self) -> ChangeOptions {
-        let mut options = ChangeOptions::empty();
-        if self.dry_run {
-            options |= ChangeOptions::DRY_RUN;
-        }
-        if self.without_lookup {
-            options |= ChangeOptions::WITHOUT_LOOKUP;
-        }
-        options
+    pub(crate) fn mode(&self) -> ChangeMode {
+        if self.dry_run { ChangeMode::DryRun } else { ChangeMode::Apply }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
-use onepassword_users_host::types::{ChangeOptions, ListQuery, StateFilter};
+use onepassword_users_host::types::{ChangeMode, ListQuery, StateFilter};
 use onepassword_users_simulator::Config;
 
 use crate::args::{Format, Global, user_ref};
-use crate::failure::Failure;
+use crate::failure::{Failure, record, sentence};
 use crate::output::{Outcome, Output, print};
 use crate::target::{Target, host};
 
@@ -26,24 +26,24 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
 
     step("List users: the first five that are suspended. Without --limit, all of them.")?;
     let query = ListQuery { state: Some(StateFilter::Suspended), limit: Some(5), page_token: None };
-    output.users(&connector.list_users(query).await?.users, None)?;
+    output.users(connector.list_users(query).await?.users, None)?;
 
     step("Get a user by e-mail address. The service has no search, so this reads the whole account.")?;
     let wendy = connector.get_user(user_ref(WENDY)).await?;
-    output.user(&wendy)?;
+    output.user(wendy.clone())?;
 
-    for (title, options) in [
-        ("Suspend her, as a dry run: nothing changes.", ChangeOptions::DRY_RUN),
-        ("Suspend her.", ChangeOptions::empty()),
-        ("Suspend her again: she is suspended already, so no change is sent.", ChangeOptions::empty()),
+    for (title, mode) in [
+        ("Suspend her, as a dry run: nothing changes.", ChangeMode::DryRun),
+        ("Suspend her.", ChangeMode::Apply),
+        ("Suspend her again: she is suspended already, so no change is sent.", ChangeMode::Apply),
     ] {
         step(title)?;
-        let result = connector.suspend_user(user_ref(&wendy.id), options).await;
+        let result = connector.suspend_user(user_ref(&wendy.id), mode).await;
         output.changes(&[Outcome { input: WENDY.into(), result }])?;
     }
 
     step("Reactivate her.")?;
-    let result = connector.reactivate_user(user_ref(&wendy.id), ChangeOptions::empty()).await;
+    let result = connector.reactivate_user(user_ref(&wendy.id), ChangeMode::Apply).await;
     output.changes(&[Outcome { input: WENDY.into(), result }])?;
 
     for (title, user) in [
@@ -51,8 +51,8 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
         ("Try to suspend by an e-mail address that two users have: neither is changed.", SHARED),
     ] {
         step(title)?;
-        match connector.suspend_user(user_ref(user), ChangeOptions::empty()).await {
-            Err(error) => narrate(&format!("error: {error}\n"))?,
+        match connector.suspend_user(user_ref(user), ChangeMode::Apply).await {
+            Err(error) => narrate(&format!("error: {}\n", sentence(&record(&error))))?,
             Ok(_) => return Err(Failure::other(format!("{user} was suspended, which must not happen"))),
         }
     }

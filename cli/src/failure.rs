@@ -1,6 +1,6 @@
 //! The failure of a command, and its exit code.
 
-use onepassword_users_host::{Error, types};
+use onepassword_users_host::{Environment, Error, Failure as Record};
 
 /// A failed command: the message and the exit code.
 pub(crate) struct Failure {
@@ -20,30 +20,31 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        Self { message: error.to_string(), code: exit_code(&error) }
+        let record = record(&error);
+        Self { message: sentence(&record), code: exit_code(&record) }
     }
 }
 
-/// The exit code of an error. The help text lists them.
-pub(crate) fn exit_code(error: &Error) -> u8 {
-    use types::Error as Action;
-    match error {
-        Error::Action(error) => match error {
-            Action::InvalidArgument(_) => 2,
-            Action::Misconfigured(_) => 3,
-            Action::Unauthenticated(_) => 4,
-            Action::PermissionDenied(_) => 5,
-            Action::UserNotFound(_) => 6,
-            Action::AmbiguousUser(_) => 7,
-            Action::LastOwner(_) | Action::ExternallyManaged(_) => 8,
-            Action::RateLimited(_) => 9,
-            Action::Unavailable(_) => 10,
-            Action::InvalidResponse(_) => 11,
-            Action::Other(_) => 1,
-        },
-        Error::EndlessList => 11,
-        Error::Options(_) => 3,
-        Error::Load(_) | Error::Trap(_) | Error::Deadline(_) => 13,
-        _ => 1,
-    }
+/// The failure record of an error, in which settings and secrets have the names of their variables.
+pub(crate) fn record(error: &Error) -> Record {
+    respelled(error.failure())
+}
+
+/// A failure record in which settings and secrets have the names of their variables, and arguments those of their options.
+pub(crate) fn respelled(record: Record) -> Record {
+    record.respelled(|name| match name {
+        "page-token" | "limit" | "state" => format!("--{name}"),
+        "user" | "users" => name.to_owned(),
+        name => Environment::variable(name),
+    })
+}
+
+/// The failure and its remedy in one line.
+pub(crate) fn sentence(record: &Record) -> String {
+    format!("{}. {}", record.message, record.remedy)
+}
+
+/// The exit code of a failure. The catalogue has them, and the help text lists them.
+pub(crate) fn exit_code(record: &Record) -> u8 {
+    record.code.entry().exit_code
 }

@@ -3,13 +3,13 @@
 use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
-use onepassword_users_host::Error;
-use onepassword_users_host::types::{Change, Error as Action, StateChange, User, UserState};
+use onepassword_users_host::types::{self, ChangeOutcome, UserState};
+use onepassword_users_host::{Error, StateChange, TestReport, User};
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::args::Format;
-use crate::failure::Failure;
+use crate::failure::{Failure, record, sentence};
 
 /// The format of results.
 pub(crate) struct Output {
@@ -22,7 +22,7 @@ pub(crate) struct Output {
 pub(crate) struct Outcome {
     /// The user as given on the command line.
     pub(crate) input: String,
-    pub(crate) result: Result<StateChange, Error>,
+    pub(crate) result: Result<types::StateChange, Error>,
 }
 
 impl Output {
@@ -31,33 +31,32 @@ impl Output {
         Self { format: format.unwrap_or(default), simulated }
     }
 
-    pub(crate) fn users(&self, users: &[User], next_page_token: Option<&str>) -> Result<(), Failure> {
+    pub(crate) fn users(&self, users: Vec<types::User>, next_page_token: Option<&str>) -> Result<(), Failure> {
         match self.format {
             Format::Table => self.table(&["ID", "STATE", "E-MAIL", "NAME", "CREATED"], users.iter().map(user_row)),
-            Format::Json => self.json(json!({
-                "users": users.iter().map(UserJson::from).collect::<Vec<_>>(),
-                "next_page_token": next_page_token,
-            })),
-            Format::Csv => csv(users.iter().map(UserJson::from), UserJson::HEADER),
+            Format::Json => {
+                let users: Vec<User> = users.into_iter().map(User::from).collect();
+                self.json(json!({ "users": users, "next_page_token": next_page_token }))
+            }
+            Format::Csv => csv(users.into_iter().map(User::from), &USER_COLUMNS),
         }
     }
 
-    pub(crate) fn user(&self, user: &User) -> Result<(), Failure> {
+    pub(crate) fn user(&self, user: types::User) -> Result<(), Failure> {
         match self.format {
             Format::Table => {
-                let user = UserJson::from(user);
                 let rows = [
-                    ("Id", user.id),
-                    ("E-mail", user.email),
-                    ("Name", user.display_name),
-                    ("State", user.state),
-                    ("Created", user.create_time),
-                    ("Path", user.path),
+                    ("Id", user.id.as_str()),
+                    ("E-mail", &user.email),
+                    ("Name", &user.display_name),
+                    ("State", state_label(&user)),
+                    ("Created", &user.create_time),
+                    ("Path", &user.path),
                 ];
                 self.table(&[], rows.into_iter().map(|(label, value)| vec![label.into(), value.into()]))
             }
-            Format::Json => self.json(json!({ "user": UserJson::from(user) })),
-            Format::Csv => csv([UserJson::from(user)], UserJson::HEADER),
+            Format::Json => self.json(json!({ "user": User::from(user) })),
+            Format::Csv => csv([User::from(user)], &USER_COLUMNS),
         }
     }
 
@@ -65,48 +64,44 @@ impl Output {
         match self.format {
             Format::Table => self.table(
                 &["USER", "RESULT", "STATE", "NAME", "ID"],
-                outcomes.iter().map(|outcome| match &outcome.result {
-                    Ok(StateChange { user, change }) => vec![
-                        outcome.input.clone(),
-                        change_label(*change).into(),
-                        state_name(&user.state).into(),
+                outcomes.iter().map(|Outcome { input, result }| match result {
+                    Ok(types::StateChange { user, outcome: result }) => vec![
+                        input.clone(),
+                        outcome(*result).replace('-', " "),
+                        state_label(user).into(),
                         user.display_name.clone(),
                         user.id.clone(),
                     ],
                     Err(error) => {
-                        vec![outcome.input.clone(), error.code().into(), String::new(), String::new(), String::new()]
+                        let code = error.failure().code.name().into();
+                        vec![input.clone(), code, String::new(), String::new(), String::new()]
                     }
                 }),
             ),
             Format::Json => self.json(json!({ "results": outcomes.iter().map(outcome_json).collect::<Vec<_>>() })),
             Format::Csv => csv(
-                outcomes.iter().map(|outcome| match &outcome.result {
-                    Ok(StateChange { user, change }) => [
-                        outcome.input.as_str(),
-                        change_code(*change),
-                        state_name(&user.state),
-                        &user.email,
-                        &user.id,
-                        "",
-                        "",
-                    ]
-                    .map(String::from),
+                outcomes.iter().map(|Outcome { input, result }| match result {
+                    Ok(types::StateChange { user, outcome: result }) => {
+                        [input.as_str(), outcome(*result), state_name(user), &user.email, &user.id, "", ""]
+                            .map(String::from)
+                    }
                     Err(error) => {
-                        [outcome.input.as_str(), "", "", "", "", error.code(), &error.to_string()].map(String::from)
+                        let failure = record(error);
+                        [input.as_str(), "", "", "", "", failure.code.name(), &sentence(&failure)].map(String::from)
                     }
                 }),
-                &["input", "change", "state", "email", "id", "error", "message"],
+                &["input", "outcome", "state", "email", "id", "error", "message"],
             ),
         }
     }
 
-    pub(crate) fn test_report(&self, checks: &[(&str, String)]) -> Result<(), Failure> {
+    pub(crate) fn test_report(&self, report: &TestReport) -> Result<(), Failure> {
         match self.format {
-            Format::Table => self.table(&[], checks.iter().map(|(name, value)| vec![(*name).into(), value.clone()])),
-            Format::Json | Format::Csv => self.json(json!({
-                "ok": true,
-                "checks": checks.iter().map(|(name, value)| json!({ "check": name, "result": value })).collect::<Vec<_>>(),
-            })),
+            Format::Table => {
+                let row = |check: &onepassword_users_host::Check| vec![check.check.clone(), check.result.clone()];
+                self.table(&[], report.checks.iter().map(row))
+            }
+            Format::Json | Format::Csv => self.json(json!(report)),
         }
     }
 
@@ -136,94 +131,44 @@ impl Output {
     }
 }
 
-/// A user with the service's names for the fields.
-#[derive(Serialize)]
-struct UserJson<'a> {
-    id: &'a str,
-    email: &'a str,
-    display_name: &'a str,
-    state: &'a str,
-    create_time: &'a str,
-    path: &'a str,
-}
+/// The columns of a user in CSV: the members of its JSON form.
+const USER_COLUMNS: [&str; 7] = ["id", "email", "display_name", "state", "service_state", "create_time", "path"];
 
-impl UserJson<'_> {
-    const HEADER: &'static [&'static str] = &["id", "email", "display_name", "state", "create_time", "path"];
-}
-
-impl<'a> From<&'a User> for UserJson<'a> {
-    fn from(user: &'a User) -> Self {
-        Self {
-            id: &user.id,
-            email: &user.email,
-            display_name: &user.display_name,
-            state: state_name(&user.state),
-            create_time: &user.create_time,
-            path: &user.path,
-        }
-    }
-}
-
-fn user_row(user: &User) -> Vec<String> {
+fn user_row(user: &types::User) -> Vec<String> {
     let day = user.create_time.split('T').next().unwrap_or_default();
-    [&user.id, state_name(&user.state), &user.email, &user.display_name, day].map(String::from).into()
+    [&user.id, state_label(user), &user.email, &user.display_name, day].map(String::from).into()
 }
 
-fn state_name(state: &UserState) -> &str {
-    match state {
+fn state_name(user: &types::User) -> &'static str {
+    match user.state {
         UserState::Active => "active",
         UserState::Suspended => "suspended",
-        UserState::Other(other) => other,
+        UserState::Other => "other",
     }
 }
 
-pub(crate) fn change_code(change: Change) -> &'static str {
-    match change {
-        Change::Changed => "changed",
-        Change::Already => "already",
-        Change::WouldChange => "would-change",
-        Change::NotChecked => "not-checked",
+/// The state for people: the service's own word if it is another state.
+fn state_label(user: &types::User) -> &str {
+    if user.state == UserState::Other { &user.service_state } else { state_name(user) }
+}
+
+pub(crate) fn outcome(outcome: ChangeOutcome) -> &'static str {
+    match outcome {
+        ChangeOutcome::Changed => "changed",
+        ChangeOutcome::Unchanged => "unchanged",
+        ChangeOutcome::WouldChange => "would-change",
     }
 }
 
-fn change_label(change: Change) -> &'static str {
-    match change {
-        Change::Changed => "changed",
-        Change::Already => "unchanged",
-        Change::WouldChange => "would change",
-        Change::NotChecked => "done, previous state not checked",
-    }
-}
-
-fn outcome_json(outcome: &Outcome) -> Value {
-    match &outcome.result {
-        Ok(StateChange { user, change }) => {
-            json!({ "input": outcome.input, "change": change_code(*change), "user": UserJson::from(user) })
-        }
-        Err(error) => json!({ "input": outcome.input, "error": error_json(error) }),
-    }
-}
-
-/// An error with the fields that a program may act on.
-fn error_json(error: &Error) -> Value {
-    let mut json = json!({ "code": error.code(), "message": error.to_string() });
-    let Error::Action(error) = error else { return json };
-    let mut add = |name: &str, value: Value| json.as_object_mut().and_then(|json| json.insert(name.into(), value));
-    add("retryable", error.is_retryable().into());
-    match error {
-        Action::InvalidArgument(error) => add("argument", error.argument.as_str().into()),
-        Action::Misconfigured(error) => add("name", error.name.as_str().into()),
-        Action::AmbiguousUser(error) => add("user_ids", error.user_ids.clone().into()),
-        Action::RateLimited(error) => add("retry_after", error.retry_after.into()),
-        Action::Unavailable(error) => {
-            add("retry_after", error.retry_after.into());
-            add("may_have_changed", error.may_have_changed.into())
-        }
-        Action::InvalidResponse(error) => add("may_have_changed", error.may_have_changed.into()),
-        _ => None,
+/// The outcome of one user: `input` and the members of the change, or `input` and `error`.
+fn outcome_json(Outcome { input, result }: &Outcome) -> Value {
+    let mut json = json!({ "input": input });
+    let members = match result {
+        Ok(change) => json!(StateChange::from(change.clone())),
+        Err(error) => json!({ "error": record(error) }),
     };
-    if let Some(reply) = error.reply() {
-        add("reply", json!({ "status": reply.status, "code": reply.code, "message": reply.message }));
+    if let (Value::Object(json), Value::Object(members)) = (&mut json, members) {
+        json.extend(members);
     }
     json
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Environment, Host, HostConfig, Network, Options, Source, Value};
+use onepassword_users_host::{Environment, Host, HostConfig, Network, Options, Value, catalogue};
 use onepassword_users_simulator::{Config, Simulator};
 
 use crate::args::{Global, proxy};
@@ -15,7 +15,9 @@ use crate::failure::Failure;
 const IDENTIFYING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
 
 /// The other settings. They apply to a simulated account as well.
-const TUNING: [&str; 5] = ["api-version", "timeout", "deadline", "max-attempts", "user-agent"];
+fn tuning() -> impl Iterator<Item = &'static str> {
+    catalogue::SETTINGS.iter().map(|setting| setting.name).filter(|name| !IDENTIFYING.contains(name))
+}
 
 /// The options of the connector, and the simulated service if they point to it.
 pub(crate) struct Target {
@@ -37,7 +39,7 @@ impl Target {
             return Self::simulated(global, Config::default()).await;
         }
         let mut values = flags(global);
-        for name in IDENTIFYING.into_iter().chain(TUNING) {
+        for name in IDENTIFYING.into_iter().chain(tuning()) {
             if !values.contains_key(name) {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
@@ -85,7 +87,7 @@ impl Target {
             values.insert(name.into(), value.into());
         }
         // No others from the environment: the access token of a real account must not be sent here.
-        for name in TUNING {
+        for name in tuning() {
             if !values.contains_key(name) {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
@@ -104,7 +106,7 @@ pub(crate) fn host(global: &Global) -> Result<Host, Failure> {
 
 /// Reads a value from the environment. Called once per value and command: a `_FILE` may be a pipe.
 fn from_environment(name: &str) -> Result<Option<Value>, Failure> {
-    Environment.get(name).map_err(|error| Failure::settings(error.to_string()))
+    Environment::read(name).map_err(|error| Failure::settings(error.to_string()))
 }
 
 fn flags(global: &Global) -> BTreeMap<String, Value> {
@@ -124,7 +126,7 @@ fn options(values: BTreeMap<String, Value>, global: &Global) -> Result<Options, 
     let deadline = values.get("deadline").and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(300_u64);
     let deadline = Duration::from_secs(deadline.min(3600) + 60);
     let values = Arc::new(values);
-    Ok(Options { settings: values.clone(), secrets: values, network: network(global)?, deadline })
+    Ok(Options { settings: values.clone(), secrets: values, network: network(global)?, deadline, ..Options::default() })
 }
 
 fn network(global: &Global) -> Result<Network, Failure> {

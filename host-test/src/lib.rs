@@ -53,6 +53,8 @@ pub use connector::{Connector, Options};
 pub use engine::HostConfig;
 pub use error::Error;
 pub use host::Host;
-pub use onepassword_users_core::{Failure, catalogue};
+pub use onepassword_users_core::{
+    Check, Failure, MAX_FIND_USERS, StateChange, Subject, SubjectKind, TestReport, User, UserList, catalogue,
+};
 pub use outbound::{Answer, Client, Network, Proxy};
 pub use values::{Environment, Lookup, Source, SourceError, Value};

@@ -59,7 +59,8 @@ impl Settings {
             }
             (version, in_base_url) => version.or(in_base_url).unwrap_or_default(),
         };
-        let account = parse(ACCOUNT_ID.name, &get, AccountId::parse)?.ok_or((ACCOUNT_ID.name, SettingError::Missing))?;
+        let account =
+            parse(ACCOUNT_ID.name, &get, AccountId::parse)?.ok_or((ACCOUNT_ID.name, SettingError::Missing))?;
         let timeout = number(const { number_of(TIMEOUT) }, &get)?;
         let deadline = number(const { number_of(DEADLINE) }, &get)?;
         let max_attempts = number(const { number_of(MAX_ATTEMPTS) }, &get)?;
@@ -378,7 +379,8 @@ mod tests {
 
     #[test]
     fn numbers_have_bounds() {
-        let timeout = |text: Option<&'static str>| number(const { number_of(TIMEOUT) }, |_| text).map_err(|(name, _)| name);
+        let timeout =
+            |text: Option<&'static str>| number(const { number_of(TIMEOUT) }, |_| text).map_err(|(name, _)| name);
         assert_eq!((timeout(Some("1")), timeout(Some(" 600 ")), timeout(None)), (Ok(1), Ok(600), Ok(30)));
         for text in ["0", "601", "-1", "1.5", "30s", "", "99999999999999999999"] {
             assert_eq!(timeout(Some(text)), Err("timeout"), "{text}");

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::types::{ChangeOptions, ListQuery, UserRef};
-use onepassword_users_host::{Connector, Error, Host, HostConfig, Options, Source, SourceError, Value, types};
+use onepassword_users_host::types::{ChangeMode, ListQuery, UserRef};
+use onepassword_users_host::{Connector, Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
 /// The host, with the component compiled once for all tests.
@@ -29,8 +29,10 @@ impl Values {
 }
 
 impl Source for Values {
-    fn get(&self, name: &str) -> Result<Option<Value>, SourceError> {
-        Ok(self.0.lock().unwrap().get(name).cloned())
+    fn get<'a>(&'a self, names: &'a [&'a str]) -> Lookup<'a> {
+        let values = self.0.lock().unwrap();
+        let values: Vec<Option<Value>> = names.iter().map(|name| values.get(*name).cloned()).collect();
+        Box::pin(async { Ok(values) })
     }
 }
 
@@ -104,13 +106,10 @@ pub fn email(email: &str) -> UserRef {
 
 pub const ALL: ListQuery = ListQuery { state: None, limit: None, page_token: None };
 
-/// No options: the user is looked up, and then changed if necessary.
-pub const NO_OPTIONS: fn() -> ChangeOptions = ChangeOptions::empty;
-
-/// The error that the component returned. Panics on any other result.
-pub fn action_error<T: std::fmt::Debug>(result: Result<T, Error>) -> types::Error {
+/// The failure that the component returned. Panics on any other result.
+pub fn action_failure<T: std::fmt::Debug>(result: Result<T, Error>) -> Failure {
     match result {
-        Err(Error::Action(error)) => error,
-        other => panic!("expected an error of the action: {other:?}"),
+        Err(Error::Action(failure)) => failure,
+        other => panic!("expected a failure of the action: {other:?}"),
     }
 }
