@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::types::{ChangeMode, ListQuery, UserRef};
+use onepassword_users_host::types::{ListQuery, UserRef};
 use onepassword_users_host::{Connector, Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
