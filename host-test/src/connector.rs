@@ -199,13 +199,13 @@ impl Connector {
                 Ok(result) => Ok((instance, result)),
                 Err(trap) => {
                     let problem = trap.root_cause().to_string();
-                    Err(Error::Trap { problem, may_have_changed: self.may_have_changed(action) })
+                    Err(Error::Trap { problem, may_have_changed: self.outbound.stats().has_sent_change })
                 }
             }
         };
         let deadline = self.options.deadline;
         let result = match tokio::time::timeout(deadline, work).await {
-            Err(_) => Err(Error::Deadline { deadline, may_have_changed: self.may_have_changed(action) }),
+            Err(_) => Err(Error::Deadline { deadline, may_have_changed: self.outbound.stats().has_sent_change }),
             Ok(Err(error)) => Err(error),
             Ok(Ok((instance, result))) => {
                 if instance.store.data().memory.used <= MAX_WARM_MEMORY {
@@ -234,11 +234,6 @@ impl Connector {
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let request_ids = request_ids.join(" ");
         tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
-    }
-
-    /// True if an action that did not come to its end may have changed a user: a change that has sent a request already.
-    fn may_have_changed(&self, action: &str) -> bool {
-        matches!(action, "suspend-user" | "reactivate-user") && self.outbound.stats().requests > 0
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {

@@ -19,14 +19,14 @@ pub enum Error {
     Trap {
         /// The cause.
         problem: String,
-        /// The call was a change and had sent a request already.
+        /// The call had sent a change already, so the user may be in another state now.
         may_have_changed: bool,
     },
     /// The call exceeded the deadline of its [`Options`](crate::Options). Its instance was discarded.
     Deadline {
         /// That deadline.
         deadline: Duration,
-        /// The call was a change and had sent a request already.
+        /// The call had sent a change already, so the user may be in another state now.
         may_have_changed: bool,
     },
 }

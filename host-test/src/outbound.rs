@@ -64,6 +64,8 @@ pub(crate) struct CallStats {
     pub(crate) lookups: u32,
     /// The origin that the call may reach, once it is known. `None` inside if none is.
     origin: Option<Option<BaseUrl>>,
+    /// True once a request was sent that may have changed something: any but a GET, and but for the one for a token.
+    pub(crate) has_sent_change: bool,
     /// Set at the first denied request, so that later ones are not logged.
     is_denial_logged: bool,
 }
@@ -331,7 +333,12 @@ impl WasiHttpHooks for Outbound {
                 }
                 return Err(HttpError::HttpRequestDenied);
             }
-            outbound.stats().requests += 1;
+            {
+                let mut stats = outbound.stats();
+                stats.requests += 1;
+                stats.has_sent_change |=
+                    request.method() != http::Method::GET && !request.uri().path().ends_with("/token");
+            }
             let answer = outbound.client.send(request).await?;
             outbound.stats().record_request_id(answer.0.headers());
             Ok(answer)

@@ -69,15 +69,17 @@ impl WasiHttpView for State {
 
 impl settings::Host for State {
     async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, settings::LookupError> {
-        lookup(self.settings.clone(), self.outbound.clone(), self.lookup_timeout, names).await
+        check(&self.outbound, &names)?;
+        lookup(self.settings.clone(), self.lookup_timeout, names).await
     }
 }
 
 impl secrets::Host for State {
     async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, secrets::LookupError> {
-        let short = names.iter().map(String::as_str).filter(|name| name.len() <= MAX_NAME_BYTES).take(MAX_NAMES);
-        tracing::debug!(names = short.collect::<Vec<_>>().join(" "), "the component reads secrets");
-        lookup(self.secrets.clone(), self.outbound.clone(), self.lookup_timeout, names).await
+        // Logged after the check, so that the log cannot be flooded.
+        check(&self.outbound, &names)?;
+        tracing::debug!(names = names.join(" "), "the component reads secrets");
+        lookup(self.secrets.clone(), self.lookup_timeout, names).await
     }
 }
 
@@ -88,27 +90,29 @@ const MAX_NAMES: usize = 100;
 /// The most look-ups in one call. An action makes three.
 const MAX_LOOKUPS: u32 = 1000;
 
-async fn lookup(
-    source: Arc<dyn Source>,
-    outbound: Outbound,
-    timeout: Duration,
-    names: Vec<String>,
-) -> Result<Vec<Option<String>>, secrets::LookupError> {
-    let failed = |kind, name, message| Err(secrets::LookupError { kind, name, message });
-    let denied = |message| failed(LookupErrorKind::Denied, None, message);
+/// Counts a look-up, and refuses one beyond the limits of a call.
+fn check(outbound: &Outbound, names: &[String]) -> Result<(), secrets::LookupError> {
+    let denied = |message| Err(secrets::LookupError { kind: LookupErrorKind::Denied, name: None, message });
     if names.len() > MAX_NAMES {
         return denied(format!("a look-up asks for at most {MAX_NAMES} values"));
     }
     if names.iter().any(|name| name.len() > MAX_NAME_BYTES) {
         return denied(format!("a name has at most {MAX_NAME_BYTES} bytes"));
     }
-    {
-        let mut stats = outbound.stats();
-        stats.lookups += 1;
-        if stats.lookups > MAX_LOOKUPS {
-            return denied(format!("a call may make at most {MAX_LOOKUPS} look-ups"));
-        }
+    let mut stats = outbound.stats();
+    stats.lookups += 1;
+    if stats.lookups > MAX_LOOKUPS {
+        return denied(format!("a call may make at most {MAX_LOOKUPS} look-ups"));
     }
+    Ok(())
+}
+
+async fn lookup(
+    source: Arc<dyn Source>,
+    timeout: Duration,
+    names: Vec<String>,
+) -> Result<Vec<Option<String>>, secrets::LookupError> {
+    let failed = |kind, name, message| Err(secrets::LookupError { kind, name, message });
     let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
     match tokio::time::timeout(timeout, source.get(&borrowed)).await {
         Ok(Ok(values)) if values.len() == names.len() => {

@@ -11,8 +11,9 @@ use crate::values::user::{StateFilter, User};
 pub const MAX_USERS: u32 = 250_000;
 /// The most references that one call of [`Session::find_users`](crate::Session::find_users) takes.
 pub const MAX_FIND_USERS: usize = 1000;
-/// The page size of a list whose limit is not larger than this. Its continuations keep the page size, so it is not smaller.
-const SMALL_PAGE_SIZE: u16 = 100;
+/// The page sizes of lists with small limits: the smallest one that is not below the limit. Continuations keep the page size,
+/// so it must not be tiny.
+const SMALL_PAGE_SIZES: [u16; 2] = [25, 100];
 
 /// The users to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -32,8 +33,8 @@ impl ListQuery {
             return Err(QueryError::Limit);
         }
         let Some(token) = &self.page_token else {
-            let is_small = self.limit.is_some_and(|limit| limit <= u32::from(SMALL_PAGE_SIZE));
-            let page_size = if is_small { SMALL_PAGE_SIZE } else { MAX_PAGE_SIZE };
+            let is_enough = |size: &u16| self.limit.is_some_and(|limit| limit <= u32::from(*size));
+            let page_size = SMALL_PAGE_SIZES.into_iter().find(is_enough).unwrap_or(MAX_PAGE_SIZE);
             return Ok(PageToken { service_token: None, page_size, offset: 0, state: self.state });
         };
         let token = PageToken::decode(token).map_err(QueryError::PageToken)?;

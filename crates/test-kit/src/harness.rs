@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::types::{ListQuery, UserRef};
+use onepassword_users_host::catalogue::ErrorCode;
+use onepassword_users_host::types::{KnownUser, ListQuery, UserRef};
 use onepassword_users_host::{Connector, Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
@@ -104,12 +105,25 @@ pub fn email(email: &str) -> UserRef {
     UserRef::Email(email.into())
 }
 
+pub fn known(id: &str, email: &str) -> UserRef {
+    UserRef::Known(KnownUser { id: id.into(), email: email.into() })
+}
+
 pub const ALL: ListQuery = ListQuery { state: None, limit: None, page_token: None };
 
 /// The failure that the component returned. Panics on any other result.
+#[track_caller]
 pub fn action_failure<T: std::fmt::Debug>(result: Result<T, Error>) -> Failure {
     match result {
         Err(Error::Action(failure)) => failure,
         other => panic!("expected a failure of the action: {other:?}"),
     }
+}
+
+/// The failure that the component returned. Panics unless it has this code.
+#[track_caller]
+pub fn expect_failure<T: std::fmt::Debug>(code: ErrorCode, result: Result<T, Error>) -> Failure {
+    let failure = action_failure(result);
+    assert_eq!(failure.code, code, "{failure:?}");
+    failure
 }

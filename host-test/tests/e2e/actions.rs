@@ -2,9 +2,10 @@
 
 use std::collections::HashSet;
 
-use onepassword_users_host::types::{Change, ChangeOptions, Error, ListQuery, StateFilter, User, UserRef, UserState};
-use onepassword_users_simulator::Config;
-use onepassword_users_test_kit::harness::{ALL, API_VERSIONS, Harness, NO_OPTIONS, action_error, email, id};
+use onepassword_users_host::catalogue::ErrorCode;
+use onepassword_users_host::types::{ChangeMode, ChangeOutcome, ListQuery, StateFilter, User, UserRef, UserState};
+use onepassword_users_simulator::{Config, Fault, Operation};
+use onepassword_users_test_kit::harness::{ALL, API_VERSIONS, Harness, email, expect_failure, id, known};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
@@ -20,12 +21,14 @@ async fn list_returns_every_user_in_full() {
         let list = harness.connector.list_users(ALL).await.unwrap();
         assert_eq!(list.next_page_token, None);
         let sent = list.users.iter().map(|user| {
-            let state = match &user.state {
-                UserState::Active => "ACTIVE",
-                UserState::Suspended => "SUSPENDED",
-                UserState::Other(other) => other,
+            let state = match user.service_state.as_str() {
+                "ACTIVE" => UserState::Active,
+                "SUSPENDED" => UserState::Suspended,
+                _ => UserState::Other,
             };
-            [&user.id, &user.email, &user.display_name, state, &user.create_time, &user.path].map(String::from)
+            assert_eq!(user.state, state);
+            [&user.id, &user.email, &user.display_name, &user.service_state, &user.create_time, &user.path]
+                .map(String::from)
         });
         let expected: Vec<[String; 6]> = harness.simulator.account(|account| {
             let people = account.people().iter();
@@ -142,21 +145,19 @@ async fn get_by_id_and_email() {
 async fn get_of_missing_and_ambiguous_users() {
     let harness = Harness::new().await;
     for user in [id("NOBODY"), email("nobody@example.com")] {
-        match action_error(harness.connector.get_user(user.clone()).await) {
-            Error::UserNotFound(error) => assert_eq!(error.user, user),
-            other => panic!("{other:?}"),
-        }
+        let error = expect_failure(ErrorCode::UserNotFound, harness.connector.get_user(user.clone()).await);
+        let (UserRef::Id(text) | UserRef::Email(text)) = &user else { panic!() };
+        assert!(error.message.contains(text), "{}", error.message);
+        assert_eq!(error.user_id.as_ref(), Some(text).filter(|_| matches!(user, UserRef::Id(_))));
+        assert_eq!((error.candidates, error.more_candidates), (vec![], false));
     }
-    match action_error(harness.connector.get_user(email("helpdesk@example.com")).await) {
-        Error::AmbiguousUser(error) => {
-            let is_match = |person: &&onepassword_users_simulator::Person| person.email == "helpdesk@example.com";
-            let expected: Vec<String> = harness
-                .simulator
-                .account(|account| account.people().iter().filter(is_match).map(|p| p.id.clone()).collect());
-            assert_eq!((error.user_ids, error.email.as_str()), (expected, "helpdesk@example.com"));
-        }
-        other => panic!("{other:?}"),
-    }
+    let helpdesk = email("helpdesk@example.com");
+    let error = expect_failure(ErrorCode::AmbiguousUser, harness.connector.get_user(helpdesk).await);
+    let is_match = |person: &&onepassword_users_simulator::Person| person.email == "helpdesk@example.com";
+    let expected: Vec<String> =
+        harness.simulator.account(|account| account.people().iter().filter(is_match).map(|p| p.id.clone()).collect());
+    assert_eq!((error.candidates, error.more_candidates, error.user_id), (expected, false, None));
+    assert!(error.message.contains("helpdesk@example.com"), "{}", error.message);
 }
 
 #[tokio::test]
@@ -171,22 +172,22 @@ async fn suspend_and_reactivate_by_id_and_email() {
         harness.requests();
 
         for (user, lookup) in [(id(&wendy), get), (email(WENDY), scan)] {
-            let suspended = harness.connector.suspend_user(user.clone(), NO_OPTIONS()).await.unwrap();
-            assert_eq!((suspended.change, &suspended.user.state), (Change::Changed, &UserState::Suspended));
+            let suspended = harness.connector.suspend_user(user.clone(), ChangeMode::Apply).await.unwrap();
+            assert_eq!((suspended.outcome, suspended.user.state), (ChangeOutcome::Changed, UserState::Suspended));
             assert_eq!((suspended.user.id.as_str(), harness.state(&wendy).as_str()), (&*wendy, "SUSPENDED"));
             assert_eq!(harness.requests(), [lookup.clone(), format!("POST /v1/accounts/A/users/{wendy}:suspend")]);
 
-            let again = harness.connector.suspend_user(user.clone(), NO_OPTIONS()).await.unwrap();
-            assert_eq!((again.change, again.user), (Change::Already, suspended.user));
+            let again = harness.connector.suspend_user(user.clone(), ChangeMode::Apply).await.unwrap();
+            assert_eq!((again.outcome, again.user), (ChangeOutcome::Unchanged, suspended.user));
             assert_eq!(harness.requests(), [lookup.as_str()], "no POST for an unchanged user");
 
-            let active = harness.connector.reactivate_user(user.clone(), NO_OPTIONS()).await.unwrap();
-            assert_eq!((active.change, &active.user.state), (Change::Changed, &UserState::Active));
+            let active = harness.connector.reactivate_user(user.clone(), ChangeMode::Apply).await.unwrap();
+            assert_eq!((active.outcome, active.user.state), (ChangeOutcome::Changed, UserState::Active));
             assert_eq!((active.user.id.as_str(), harness.state(&wendy).as_str()), (&*wendy, "ACTIVE"));
             assert_eq!(harness.requests(), [lookup.clone(), format!("POST /v1/accounts/A/users/{wendy}:reactivate")]);
 
-            let again = harness.connector.reactivate_user(user, NO_OPTIONS()).await.unwrap();
-            assert_eq!((again.change, again.user), (Change::Already, active.user));
+            let again = harness.connector.reactivate_user(user, ChangeMode::Apply).await.unwrap();
+            assert_eq!((again.outcome, again.user), (ChangeOutcome::Unchanged, active.user));
             assert_eq!(harness.requests(), [lookup]);
         }
     }
@@ -197,16 +198,19 @@ async fn a_dry_run_changes_nothing() {
     let harness = Harness::new().await;
     let (wendy, tomas) = (harness.id(WENDY), harness.id("tomas.herrera@example.com"));
     let owner = harness.id("margaret.okafor@example.com");
-    let dry_run = ChangeOptions::DRY_RUN;
+    let dry_run = ChangeMode::DryRun;
     for (user, expected) in [
-        (id(&wendy), Change::WouldChange),
-        (email(WENDY), Change::WouldChange),
-        (id(&tomas), Change::Already),
-        (id(&owner), Change::WouldChange),
+        (id(&wendy), ChangeOutcome::WouldChange),
+        (email(WENDY), ChangeOutcome::WouldChange),
+        (id(&tomas), ChangeOutcome::Unchanged),
+        (id(&owner), ChangeOutcome::WouldChange),
     ] {
-        assert_eq!(harness.connector.suspend_user(user, dry_run).await.unwrap().change, expected);
+        assert_eq!(harness.connector.suspend_user(user, dry_run).await.unwrap().outcome, expected);
     }
-    assert_eq!(harness.connector.reactivate_user(id(&tomas), dry_run).await.unwrap().change, Change::WouldChange);
+    assert_eq!(
+        harness.connector.reactivate_user(id(&tomas), dry_run).await.unwrap().outcome,
+        ChangeOutcome::WouldChange
+    );
     assert!(harness.requests().iter().skip(1).all(|request| request.starts_with("GET ")), "the token is the only POST");
     assert_eq!(
         [harness.state(&wendy), harness.state(&tomas), harness.state(&owner)],
@@ -215,32 +219,21 @@ async fn a_dry_run_changes_nothing() {
 }
 
 #[tokio::test]
-async fn without_lookup_the_change_is_not_checked() {
-    let harness = Harness::new().await;
-    let wendy = harness.id(WENDY);
-    let options = ChangeOptions::WITHOUT_LOOKUP;
-    harness.connector.get_user(id(&wendy)).await.unwrap();
-    harness.requests();
-    for _ in 0..2 {
-        let change = harness.connector.suspend_user(id(&wendy), options).await.unwrap();
-        assert_eq!((change.change, change.user.state), (Change::NotChecked, UserState::Suspended));
-        assert_eq!(harness.requests(), [format!("POST /v1/accounts/A/users/{wendy}:suspend")]);
-    }
-    // An e-mail address is looked up all the same.
-    let change = harness.connector.suspend_user(email(WENDY), options).await.unwrap();
-    assert_eq!(change.change, Change::NotChecked);
-    assert_eq!(harness.requests().len(), 2);
-}
-
-#[tokio::test]
 async fn a_user_in_an_unknown_state_is_changed() {
     let harness = Harness::new().await;
     let misaki = harness.id("misaki.sato@example.com");
     assert_eq!(harness.state(&misaki), "STATE_UNSPECIFIED");
-    assert_eq!(harness.connector.reactivate_user(id(&misaki), NO_OPTIONS()).await.unwrap().change, Change::Changed);
+    assert_eq!(
+        harness.connector.reactivate_user(id(&misaki), ChangeMode::Apply).await.unwrap().outcome,
+        ChangeOutcome::Changed
+    );
     harness.simulator.account(|account| account.person_mut(&misaki).unwrap().state = "LOCKED".into());
-    assert_eq!(harness.connector.get_user(id(&misaki)).await.unwrap().state, UserState::Other("LOCKED".into()));
-    assert_eq!(harness.connector.suspend_user(id(&misaki), NO_OPTIONS()).await.unwrap().change, Change::Changed);
+    let user = harness.connector.get_user(id(&misaki)).await.unwrap();
+    assert_eq!((user.state, user.service_state.as_str()), (UserState::Other, "LOCKED"));
+    assert_eq!(
+        harness.connector.suspend_user(id(&misaki), ChangeMode::Apply).await.unwrap().outcome,
+        ChangeOutcome::Changed
+    );
 }
 
 #[tokio::test]
@@ -261,21 +254,37 @@ async fn arguments_cannot_change_the_path() {
         "\u{202e}",
         &"A".repeat(10_000),
     ] {
-        for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
-            match action_error(harness.connector.suspend_user(user, NO_OPTIONS()).await) {
-                Error::InvalidArgument(error) => assert_eq!(error.argument, "user"),
-                other => panic!("{text}: {other:?}"),
-            }
+        for user in [id(text), email(text), known(text, WENDY), known("A", text)] {
+            let result = harness.connector.suspend_user(user, ChangeMode::Apply).await;
+            let error = expect_failure(ErrorCode::InvalidArgument, result);
+            assert_eq!(error.subject.unwrap().name, "user");
         }
     }
     assert_eq!(harness.requests(), [""; 0], "nothing was sent");
-    // A page token may be any text. It stays one query value.
-    for token in ["../", "%2e", "a&filter=x", "a#b", "a b", "a\r\nb", "é", "?", "a=b+c"] {
-        let query = ListQuery { state: None, limit: Some(5), page_token: Some(token.into()) };
-        action_error(harness.connector.list_users(query).await);
+    // A caller's page token is one that a list returned, or nothing is sent.
+    let tokens = ["../", "%2e", "a&filter=x", "a#b", "a b", "a\r\nb", "é", "?", "a=b+c"];
+    let query = |page_token| ListQuery { state: None, limit: Some(1), page_token };
+    for token in tokens {
+        let result = harness.connector.list_users(query(Some(token.into()))).await;
+        assert_eq!(expect_failure(ErrorCode::InvalidArgument, result).subject.unwrap().name, "page-token");
+    }
+    assert_eq!(harness.requests(), [""; 0], "nothing was sent");
+    // The service's page token may be any text. It stays one query value, also in a later call.
+    for token in tokens {
+        let page = format!(r#"{{"results":[{{"id":"A"}}],"next_page_token":{}}}"#, json_text(token));
+        harness.simulator.inject(Operation::List, Fault::reply(200, &page));
+        let first = harness.connector.list_users(query(None)).await.unwrap();
+        let next = first.next_page_token.unwrap();
+        assert!(next.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{next}");
+        harness.connector.list_users(query(Some(next))).await.unwrap_err();
         let request = harness.requests().pop().unwrap();
-        let encoded = request.strip_prefix("GET /v1/accounts/A/users?max_page_size=5&page_token=").unwrap();
+        let encoded = request.strip_prefix("GET /v1/accounts/A/users?max_page_size=100&page_token=").unwrap();
         assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{encoded}");
         assert_eq!(percent_encoding::percent_decode_str(encoded).decode_utf8().unwrap(), token);
     }
+}
+
+/// A text as JSON. The texts of these tests have no quotes and no backslashes.
+fn json_text(text: &str) -> String {
+    format!("\"{}\"", text.replace('\r', "\\r").replace('\n', "\\n"))
 }

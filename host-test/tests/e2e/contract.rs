@@ -20,6 +20,14 @@ const IMPORTS: [&str; 8] = [
 
 const EXPORTS: [&str; 2] = ["onepassword:users/actions@0.1.0", "onepassword:users/types@0.1.0"];
 
+/// The interfaces of the WIT packages that belong to this project.
+const INTERFACES: [&str; 4] = [
+    "automation:connector/secrets",
+    "automation:connector/settings",
+    "onepassword:users/actions",
+    "onepassword:users/types",
+];
+
 #[test]
 fn the_component_imports_only_the_allowed_interfaces() {
     let engine = Engine::default();
@@ -58,7 +66,7 @@ fn every_item_of_the_wit_package_is_documented() {
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
     assert_eq!(resolve.worlds[world].exports.len(), 2);
 
-    let mut undocumented = Vec::new();
+    let (mut undocumented, mut interfaces) = (Vec::new(), Vec::new());
     let mut check = |docs: &Docs, item: String| {
         if docs.contents.as_deref().unwrap_or_default().trim().is_empty() {
             undocumented.push(item);
@@ -76,6 +84,7 @@ fn every_item_of_the_wit_package_is_documented() {
         }
         for (interface_name, interface) in &package.interfaces {
             let interface = &resolve.interfaces[*interface];
+            interfaces.push(format!("{name}/{interface_name}"));
             check(&interface.docs, format!("{name}/{interface_name}"));
             for (function_name, function) in &interface.functions {
                 check(&function.docs, format!("{interface_name}.{function_name}"));
@@ -98,5 +107,7 @@ fn every_item_of_the_wit_package_is_documented() {
             }
         }
     }
+    interfaces.sort();
+    assert_eq!(interfaces, INTERFACES);
     assert_eq!(undocumented, [""; 0]);
 }

@@ -6,7 +6,7 @@ use onepassword_users_component::COMPONENT;
 use onepassword_users_simulator::Account;
 use onepassword_users_test_kit::ceilings::{Rule, check};
 
-use crate::meter::types::{Change, ChangeOptions, ListQuery, UserRef};
+use crate::meter::types::{ChangeMode, ChangeOutcome, ListQuery, UserRef};
 use crate::meter::{Count, Meter, USERS};
 
 /// An active user who can be suspended.
@@ -18,6 +18,7 @@ enum Job {
     ColdGet,
     Get,
     GetByEmail,
+    Find,
     List(u32),
     Suspend,
     SuspendAgain,
@@ -26,10 +27,11 @@ enum Job {
     Reactivate,
 }
 
-const JOBS: [(&str, Job); 12] = [
+const JOBS: [(&str, Job); 13] = [
     ("get-user by id, cold", Job::ColdGet),
     ("get-user by id, warm", Job::Get),
     ("get-user by e-mail, 2,500 users", Job::GetByEmail),
+    ("find-users, 5 addresses, 2,500 users", Job::Find),
     ("list-users, 1", Job::List(1)),
     ("list-users, 1,000", Job::List(1000)),
     ("list-users, 2,000", Job::List(2000)),
@@ -58,6 +60,14 @@ impl Job {
         match self {
             Self::ColdGet | Self::Get => assert_eq!(meter.get(id(WENDY)).await, WENDY),
             Self::GetByEmail => assert_eq!(meter.get(UserRef::Email(last.email.clone())).await, last.email),
+            Self::Find => {
+                let people = account.people().iter().rev().step_by(400).take(5);
+                let emails: Vec<String> = people.map(|person| person.email.clone()).collect();
+                let users: Vec<UserRef> = emails.iter().cloned().map(UserRef::Email).collect();
+                let actions = meter.plugin.onepassword_users_actions();
+                let found = actions.call_find_users(&mut meter.store, &users).await.unwrap().unwrap();
+                assert!(found.into_iter().map(|user| user.unwrap().email).eq(emails));
+            }
             Self::List(limit) => {
                 // The whole account is listed without a limit.
                 let limit_set = Some(limit).filter(|limit| (*limit as usize) < USERS);
@@ -66,19 +76,19 @@ impl Job {
                 let list = actions.call_list_users(&mut meter.store, &query).await.unwrap().unwrap();
                 assert_eq!(list.users.len(), limit as usize);
             }
-            Self::Suspend => meter.suspend(id(WENDY), ChangeOptions::empty(), Change::Changed).await,
+            Self::Suspend => meter.suspend(id(WENDY), ChangeMode::Apply, ChangeOutcome::Changed).await,
             Self::SuspendAgain => {
-                meter.suspend(id("tomas.herrera@example.com"), ChangeOptions::empty(), Change::Already).await;
+                meter.suspend(id("tomas.herrera@example.com"), ChangeMode::Apply, ChangeOutcome::Unchanged).await;
             }
             Self::SuspendByEmail => {
-                meter.suspend(UserRef::Email(WENDY.into()), ChangeOptions::empty(), Change::Changed).await;
+                meter.suspend(UserRef::Email(WENDY.into()), ChangeMode::Apply, ChangeOutcome::Changed).await;
             }
-            Self::DryRun => meter.suspend(id(WENDY), ChangeOptions::DRY_RUN, Change::WouldChange).await,
+            Self::DryRun => meter.suspend(id(WENDY), ChangeMode::DryRun, ChangeOutcome::WouldChange).await,
             Self::Reactivate => {
                 let user = id("tomas.herrera@example.com");
                 let actions = meter.plugin.onepassword_users_actions();
-                let done = actions.call_reactivate_user(&mut meter.store, &user, ChangeOptions::empty()).await;
-                assert!(matches!(done.unwrap().unwrap().change, Change::Changed));
+                let done = actions.call_reactivate_user(&mut meter.store, &user, ChangeMode::Apply).await;
+                assert!(matches!(done.unwrap().unwrap().outcome, ChangeOutcome::Changed));
             }
         }
         let after = meter.count();
@@ -92,10 +102,10 @@ impl Meter {
         self.plugin.onepassword_users_actions().call_get_user(&mut self.store, &user).await.unwrap().unwrap().email
     }
 
-    async fn suspend(&mut self, user: UserRef, options: ChangeOptions, expected: Change) {
+    async fn suspend(&mut self, user: UserRef, mode: ChangeMode, expected: ChangeOutcome) {
         let actions = self.plugin.onepassword_users_actions();
-        let done = actions.call_suspend_user(&mut self.store, &user, options).await.unwrap().unwrap();
-        assert_eq!(done.change as u8, expected as u8);
+        let done = actions.call_suspend_user(&mut self.store, &user, mode).await.unwrap().unwrap();
+        assert_eq!(done.outcome as u8, expected as u8);
     }
 }
 

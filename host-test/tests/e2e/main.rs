@@ -11,11 +11,13 @@
 mod actions;
 mod contract;
 mod errors;
+mod find;
 mod gate;
 mod hostile;
 mod meter;
 mod network;
 mod sandbox;
 mod secrets;
+mod sources;
 mod tokens;
 mod wire;

@@ -111,6 +111,12 @@ pub(crate) struct State {
     now: u64,
 }
 
+impl State {
+    fn look_up(&self, names: &[String]) -> Vec<Option<String>> {
+        names.iter().map(|name| self.values.get(name.as_str()).cloned()).collect()
+    }
+}
+
 impl HasData for State {
     type Data<'a> = &'a mut State;
 }
@@ -128,14 +134,14 @@ impl WasiHttpView for State {
 }
 
 impl settings::Host for State {
-    fn get(&mut self, name: String) -> Result<Option<String>, settings::LookupError> {
-        Ok(self.values.get(name.as_str()).cloned())
+    fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, settings::LookupError> {
+        Ok(self.look_up(&names))
     }
 }
 
 impl secrets::Host for State {
-    fn get(&mut self, name: String) -> Result<Option<String>, secrets::LookupError> {
-        Ok(self.values.get(name.as_str()).cloned())
+    fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, secrets::LookupError> {
+        Ok(self.look_up(&names))
     }
 }
 

@@ -4,10 +4,10 @@ use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use onepassword_users_host::types::Error;
+use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::{Error as HostError, Network, Options, Proxy};
 use onepassword_users_simulator::Simulator;
-use onepassword_users_test_kit::harness::{HOST, Values, action_error, email, options, values};
+use onepassword_users_test_kit::harness::{HOST, Values, email, expect_failure, options, values};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -62,8 +62,8 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
     let with_ca = Network { ca_file: Some(ca.path().into()), ..Network::default() };
 
-    let untrusted = action_error(connect(&values, Network::default()).get_user(email(WENDY)).await);
-    let Error::Misconfigured(error) = untrusted else { panic!("{untrusted:?}") };
+    let untrusted = connect(&values, Network::default()).get_user(email(WENDY)).await;
+    let error = expect_failure(ErrorCode::Misconfigured, untrusted);
     assert!(error.message.contains("certificate"), "{}", error.message);
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
@@ -81,14 +81,14 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     ca.write_all(expired.cert.pem().as_bytes()).unwrap();
     simulator.take_records();
     values.set("base-url", &format!("https://localhost:{}", expired_front.port()));
-    let refused = action_error(connect(&values, with_ca.clone()).get_user(email(WENDY)).await);
-    assert!(matches!(refused, Error::Misconfigured(_)), "{refused:?}");
+    let refused = connect(&values, with_ca.clone()).get_user(email(WENDY)).await;
+    expect_failure(ErrorCode::Misconfigured, refused);
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
     // A trusted certificate for another name is refused, too.
     values.set("base-url", &format!("https://127.0.0.1:{}", front.port()));
-    let wrong_name = action_error(connect(&values, with_ca).get_user(email(WENDY)).await);
-    assert!(matches!(wrong_name, Error::Misconfigured(_)), "{wrong_name:?}");
+    let wrong_name = connect(&values, with_ca).get_user(email(WENDY)).await;
+    expect_failure(ErrorCode::Misconfigured, wrong_name);
 }
 
 #[tokio::test]
@@ -161,7 +161,6 @@ async fn a_proxy_is_used_except_for_loopback() {
     assert_eq!(request_lines.recv().await.unwrap(), "CONNECT api.1password.example:443 HTTP/1.1");
 
     values.set("base-url", "https://refused.example");
-    let error = action_error(connect(&values, network).get_user(email(WENDY)).await);
-    let Error::Unavailable(error) = error else { panic!("{error:?}") };
+    let error = expect_failure(ErrorCode::Unavailable, connect(&values, network).get_user(email(WENDY)).await);
     assert!(!error.may_have_changed && error.message.contains("no connection"), "{}", error.message);
 }

@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use onepassword_users_host::types::Error as Action;
+use onepassword_users_host::catalogue::ErrorCode;
+use onepassword_users_host::types::ChangeMode;
 use onepassword_users_host::{Connector, Error, Host, HostConfig, Network, Options};
-use onepassword_users_test_kit::harness::{ALL, HOST, Harness, Values, action_error, email, options, values};
+use onepassword_users_test_kit::harness::{ALL, HOST, Harness, Values, email, expect_failure, id, options, values};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -46,16 +47,18 @@ impl Hostile {
 
     /// The report of the guest about a behaviour.
     async fn report(&self, behaviour: &str) -> String {
-        match action_error(self.act(behaviour).await) {
-            Action::Other(failure) => failure.message,
-            other => panic!("{other:?}"),
-        }
+        expect_failure(ErrorCode::Other, self.act(behaviour).await).message
     }
 
     /// Asserts that the next call succeeds.
     async fn assert_works(&self) {
         assert_eq!(self.report("nothing").await, "nothing done: nothing");
     }
+}
+
+/// The error of a call that read only, after this many seconds.
+fn deadline(seconds: u64) -> Error {
+    Error::Deadline { deadline: Duration::from_secs(seconds), may_have_changed: false }
 }
 
 /// Starts a server that sends `first` on every connection, and then repeats `rest` forever. Returns its address, the heads that
@@ -90,7 +93,7 @@ const RESPONSE: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
 async fn an_endless_loop_is_ended_by_the_deadline() {
     let hostile = Hostile::new();
     let start = Instant::now();
-    assert_eq!(hostile.act("spin").await, Err(Error::Deadline(Duration::from_secs(1))));
+    assert_eq!(hostile.act("spin").await, Err(deadline(1)));
     assert!(start.elapsed() < Duration::from_secs(10));
     hostile.assert_works().await;
 }
@@ -119,7 +122,7 @@ async fn a_guest_may_wait_for_a_slow_service() {
 #[tokio::test]
 async fn memory_is_bounded() {
     let hostile = Hostile::new();
-    let Err(Error::Trap(_)) = hostile.act("exhaust memory").await else { panic!() };
+    let Err(Error::Trap { may_have_changed: false, .. }) = hostile.act("exhaust memory").await else { panic!() };
     hostile.assert_works().await;
 }
 
@@ -127,7 +130,39 @@ async fn memory_is_bounded() {
 async fn an_instance_that_trapped_is_discarded() {
     let hostile = Hostile::new();
     for _ in 0..100 {
-        let Err(Error::Trap(_)) = hostile.act("trap").await else { panic!() };
+        let Err(Error::Trap { may_have_changed: false, .. }) = hostile.act("trap").await else { panic!() };
+    }
+    hostile.assert_works().await;
+}
+
+/// A change has no effect without a request for it. After one, nobody knows what it did.
+#[tokio::test]
+async fn a_change_that_was_sent_before_a_trap_or_the_deadline_is_reported() {
+    let hostile = Hostile::new();
+    let (address, heads, _) = server(RESPONSE, b"").await;
+    hostile.values.set("base-url", &format!("http://{address}"));
+    hostile.values.set("authority", &address);
+    for (request, sent) in [
+        ("nothing", ""),
+        ("look up", "GET / "),
+        ("ask for a token", "POST /v1/oauth/token "),
+        ("change", "POST /v1/accounts/A/users/A:suspend "),
+    ] {
+        for end in ["trap", "spin"] {
+            heads.lock().unwrap().clear();
+            hostile.values.set("behaviour", &format!("{request}, then {end}"));
+            let error = hostile.connector.suspend_user(id("A"), ChangeMode::Apply).await.unwrap_err();
+            assert!(heads.lock().unwrap().starts_with(sent), "{request}: {}", heads.lock().unwrap());
+            let changed = match (end, &error) {
+                ("trap", Error::Trap { may_have_changed, .. }) => *may_have_changed,
+                ("spin", Error::Deadline { may_have_changed, .. }) => *may_have_changed,
+                _ => panic!("{request}, then {end}: {error:?}"),
+            };
+            assert_eq!(changed, request == "change", "{request}, then {end}");
+            let failure = error.failure();
+            assert_eq!((failure.code, failure.may_have_changed), (ErrorCode::HostFailed, changed));
+            assert_eq!(failure.remedy.contains("may have been changed"), changed, "{}", failure.remedy);
+        }
     }
     hostile.assert_works().await;
 }
@@ -169,14 +204,14 @@ async fn private_addresses_are_not_reached_unless_allowed() {
         values.set("base-url", &format!("https://{address}"));
         let connector = HOST.connector(options(&values)).unwrap();
         let start = Instant::now();
-        let Action::Misconfigured(error) = action_error(connector.list_users(ALL).await) else { panic!("{address}") };
+        let error = expect_failure(ErrorCode::Misconfigured, connector.list_users(ALL).await);
         assert!(error.message.contains("does not allow"), "{}", error.message);
         assert!(start.elapsed() < Duration::from_secs(6), "it must be refused without an attempt");
     }
     // 0.0.0.0 is this machine, which does not listen: if it is allowed, the connection fails.
     let network = Network { allow_private: true, ..Network::default() };
     let connector = HOST.connector(Options { network, ..options(&values) }).unwrap();
-    let Action::Unavailable(_) = action_error(connector.list_users(ALL).await) else { panic!() };
+    expect_failure(ErrorCode::Unavailable, connector.list_users(ALL).await);
 }
 
 #[tokio::test]
@@ -185,7 +220,7 @@ async fn an_endless_response_is_ended_and_its_connection_closed() {
     let (address, _, open) = server(b"HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 65536]).await;
     hostile.values.set("base-url", &format!("http://{address}"));
     hostile.values.set("authority", &address);
-    assert_eq!(hostile.act("read forever").await, Err(Error::Deadline(Duration::from_secs(1))));
+    assert_eq!(hostile.act("read forever").await, Err(deadline(1)));
     hostile.assert_works().await;
     for _ in 0..100 {
         if open.load(Ordering::Relaxed) == 0 {
@@ -252,7 +287,7 @@ async fn the_log_cannot_be_flooded() {
         [("look up forever", 1010), ("look up long names forever", 10), ("fetch denied forever", 10)]
     {
         events.store(0, Ordering::Relaxed);
-        assert_eq!(hostile.act(behaviour).await, Err(Error::Deadline(Duration::from_secs(1))));
+        assert_eq!(hostile.act(behaviour).await, Err(deadline(1)));
         let events = events.load(Ordering::Relaxed);
         assert!((1..=max).contains(&events), "{behaviour}: {events} events");
     }
@@ -268,6 +303,6 @@ async fn request_bodies_and_resources_are_bounded() {
     let report = hostile.report("post forever").await;
     assert!(report.contains("HttpRequestBodySize") && report.contains("little"), "{report}");
     assert_eq!(*heads.lock().unwrap(), "");
-    let Err(Error::Trap(_)) = hostile.act("hoard resources").await else { panic!() };
+    let Err(Error::Trap { may_have_changed: false, .. }) = hostile.act("hoard resources").await else { panic!() };
     hostile.assert_works().await;
 }

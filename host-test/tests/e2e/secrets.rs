@@ -6,9 +6,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use onepassword_users_host::types::ListQuery;
+use onepassword_users_host::types::{ChangeMode, ListQuery};
 use onepassword_users_simulator::{Fault, Operation};
-use onepassword_users_test_kit::harness::{ALL, Harness, NO_OPTIONS, email, id};
+use onepassword_users_test_kit::harness::{ALL, Harness, email, id};
 
 /// The log of all crates: `tracing` on the thread of the test, and `log` on every thread.
 #[derive(Clone, Default)]
@@ -70,9 +70,13 @@ async fn no_result_or_log_holds_a_secret() {
         write!(shown, "{:?}", harness.connector.list_users(ALL).await).unwrap();
     }
     write!(shown, "{:?}", harness.connector.list_users(ALL).await).unwrap();
-    write!(shown, "{:?}", harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await).unwrap();
-    write!(shown, "{:?}", harness.connector.reactivate_user(email("wendy.appleseed@example.com"), NO_OPTIONS()).await)
-        .unwrap();
+    write!(shown, "{:?}", harness.connector.suspend_user(id(&wendy), ChangeMode::Apply).await).unwrap();
+    write!(
+        shown,
+        "{:?}",
+        harness.connector.reactivate_user(email("wendy.appleseed@example.com"), ChangeMode::Apply).await
+    )
+    .unwrap();
     let page = ListQuery { state: None, limit: Some(1), page_token: Some("altered".into()) };
     write!(shown, "{:?}", harness.connector.list_users(page).await).unwrap();
     let sent = harness.simulator.take_records();
@@ -87,6 +91,12 @@ async fn no_result_or_log_holds_a_secret() {
     for _ in 0..3 {
         write!(shown, "{:?}", harness.connector.get_user(id(&wendy)).await).unwrap();
     }
+    harness.simulator.inject(Operation::List, Fault::reply(400, &echo(&token)));
+    harness.simulator.inject(Operation::Get, Fault::reply(500, &echo(&token)));
+    let users = vec![email("wendy.appleseed@example.com"), id(&wendy)];
+    let found = harness.connector.find_users(users).await.unwrap();
+    assert!(found.iter().all(|result| result.is_err()));
+    write!(shown, "{found:?}").unwrap();
     secrets.push(token);
 
     let log = String::from_utf8_lossy(&LOGGED.0.lock().unwrap()).into_owned();

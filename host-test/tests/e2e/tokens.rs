@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use onepassword_users_host::types::Error;
+use onepassword_users_host::catalogue::ErrorCode;
+use onepassword_users_host::types::ChangeMode;
 use onepassword_users_simulator::{Config, Fault, Operation, PERMISSIONS};
-use onepassword_users_test_kit::harness::{Harness, NO_OPTIONS, action_error, email, id};
+use onepassword_users_test_kit::harness::{Harness, email, expect_failure, id};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
@@ -20,15 +21,15 @@ async fn a_token_is_reused() {
     assert_eq!(counts, [2, 1, 1], "get by id");
 
     let harness = Harness::new().await;
-    harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    harness.connector.suspend_user(id(&wendy), ChangeMode::Apply).await.unwrap();
     assert_eq!(harness.requests().len(), 3, "a change by id: token, look-up, change");
-    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    harness.connector.reactivate_user(id(&wendy), ChangeMode::Apply).await.unwrap();
     assert_eq!(harness.requests().len(), 2, "with the token: look-up, change");
 
     let harness = Harness::new().await;
-    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    harness.connector.reactivate_user(id(&wendy), ChangeMode::Apply).await.unwrap();
     assert_eq!(harness.requests().len(), 2, "unchanged: token, look-up");
-    harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    harness.connector.reactivate_user(id(&wendy), ChangeMode::Apply).await.unwrap();
     assert_eq!(harness.requests().len(), 1, "with the token: look-up");
     assert_eq!(harness.simulator.connections(), 1, "all requests use one connection");
 }
@@ -57,15 +58,16 @@ async fn a_revoked_token_is_replaced_once() {
     harness.connector.get_user(id(&wendy)).await.unwrap();
     harness.simulator.revoke_tokens();
     harness.requests();
-    harness.connector.suspend_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+    harness.connector.suspend_user(id(&wendy), ChangeMode::Apply).await.unwrap();
     let statuses: Vec<u16> = harness.simulator.take_records().iter().map(|record| record.status).collect();
     assert_eq!(statuses, [401, 200, 200, 200], "refused, token, look-up, change");
 
     for _ in 0..3 {
         harness.simulator.inject(Operation::Get, Fault::reply(401, r#"{"code":16,"message":"no","details":[]}"#));
     }
-    let Error::Unauthenticated(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
-    assert_eq!((error.reply.status, error.reply.code.as_deref()), (401, Some("16")));
+    let error = expect_failure(ErrorCode::Unauthenticated, harness.connector.get_user(id(&wendy)).await);
+    let service = error.service.unwrap();
+    assert_eq!((service.status, service.code.as_deref()), (401, Some("16")));
     let statuses: Vec<u16> = harness.simulator.take_records().iter().map(|record| record.status).collect();
     assert_eq!(statuses, [401, 200, 401], "one new token, one retry");
 }
@@ -89,7 +91,7 @@ async fn a_token_is_never_used_for_another_identity() {
     assert_eq!(harness.requests()[0], "POST /v1/oauth/token", "another version");
 
     harness.values.set("account-id", "ANOTHERACCOUNT000000000000");
-    let Error::PermissionDenied(_) = action_error(get().await) else { panic!() };
+    expect_failure(ErrorCode::PermissionDenied, get().await);
     assert_eq!(harness.requests()[0], "POST /v1/oauth/token", "another account");
 
     harness.values.set("account-id", harness.simulator.account_id());
@@ -116,7 +118,7 @@ async fn an_access_token_is_never_renewed() {
     assert_eq!(harness.requests().len(), 2);
 
     harness.simulator.revoke_tokens();
-    let Error::Unauthenticated(error) = action_error(harness.connector.get_user(id(&wendy)).await) else { panic!() };
+    let error = expect_failure(ErrorCode::Unauthenticated, harness.connector.get_user(id(&wendy)).await);
     assert!(error.message.contains("access-token"), "{}", error.message);
     assert_eq!(harness.requests().len(), 1);
 }

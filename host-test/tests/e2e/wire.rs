@@ -1,7 +1,8 @@
 //! Snapshots of every kind of request as it is sent. Headers marked with a + are the host's.
 
-use onepassword_users_host::types::{ChangeOptions, ListQuery, StateFilter};
-use onepassword_users_test_kit::harness::{API_VERSIONS, Harness, NO_OPTIONS, id};
+use onepassword_users_host::types::{ChangeMode, ListQuery, StateFilter};
+use onepassword_users_simulator::Config;
+use onepassword_users_test_kit::harness::{API_VERSIONS, Harness, id};
 
 /// The headers that the component sets.
 const COMPONENT_HEADERS: [&str; 5] = ["accept", "authorization", "content-length", "content-type", "user-agent"];
@@ -9,18 +10,19 @@ const COMPONENT_HEADERS: [&str; 5] = ["accept", "authorization", "content-length
 #[tokio::test]
 async fn every_kind_of_request() {
     for version in API_VERSIONS {
-        let harness = Harness::new().await;
+        // More than one page of the service, so that page tokens are sent.
+        let harness = Harness::with(Config { users: 60, page_size: 30, ..Config::default() }).await;
         harness.values.set("api-version", version);
         harness.values.set("user-agent", "ExamplePlatform/2.1 (tests)");
         let wendy = harness.id("wendy.appleseed@example.com");
         let query = |state, limit, page_token| ListQuery { state, limit, page_token };
         harness.connector.list_users(query(None, None, None)).await.unwrap();
-        let list = harness.connector.list_users(query(Some(StateFilter::Active), Some(3), None)).await.unwrap();
+        let list = harness.connector.list_users(query(Some(StateFilter::Active), Some(30), None)).await.unwrap();
         harness.connector.list_users(query(Some(StateFilter::Active), Some(2), list.next_page_token)).await.unwrap();
         harness.connector.list_users(query(Some(StateFilter::Suspended), Some(1), None)).await.unwrap();
         harness.connector.get_user(id(&wendy)).await.unwrap();
-        harness.connector.suspend_user(id(&wendy), ChangeOptions::WITHOUT_LOOKUP).await.unwrap();
-        harness.connector.reactivate_user(id(&wendy), NO_OPTIONS()).await.unwrap();
+        harness.connector.suspend_user(id(&wendy), ChangeMode::Apply).await.unwrap();
+        harness.connector.reactivate_user(id(&wendy), ChangeMode::Apply).await.unwrap();
 
         let mut text = String::new();
         for record in harness.simulator.take_records() {

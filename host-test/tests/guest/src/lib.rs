@@ -18,7 +18,7 @@ mod guest {
     use alloc::{format, vec};
 
     use wasi::http::outgoing_handler;
-    use wasi::http::types::{Fields, OutgoingRequest, Scheme};
+    use wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
     use wasi::io::streams::StreamError;
 
     wit_bindgen::generate!({
@@ -111,8 +111,26 @@ mod guest {
             report(String::from("nothing done"))
         }
 
-        fn suspend_user(_: UserRef, _: ChangeMode) -> Result<StateChange, Failure> {
+        fn find_users(_: Vec<UserRef>) -> Result<Vec<Result<User, Failure>>, Failure> {
             report(String::from("nothing done"))
+        }
+
+        fn suspend_user(_: UserRef, _: ChangeMode) -> Result<StateChange, Failure> {
+            let behaviour = setting("behaviour");
+            let (request, end) = behaviour.split_once(", then ").unwrap_or_default();
+            match request {
+                "look up" => drop(fetch(&setting("authority"), None)),
+                "ask for a token" => drop(send(&setting("authority"), "/v1/oauth/token")),
+                "change" => drop(send(&setting("authority"), "/v1/accounts/A/users/A:suspend")),
+                _ => {}
+            }
+            match end {
+                "trap" => core::arch::wasm32::unreachable(),
+                "spin" => loop {
+                    core::hint::black_box(end);
+                },
+                _ => report(format!("nothing done: {behaviour}")),
+            }
         }
 
         fn reactivate_user(_: UserRef, _: ChangeMode) -> Result<StateChange, Failure> {
@@ -120,10 +138,24 @@ mod guest {
         }
     }
 
+    /// Sends a POST without a body, waits for the response, and describes a failure.
+    fn send(authority: &str, path: &str) -> String {
+        let request = OutgoingRequest::new(Fields::new());
+        let _ = request.set_method(&Method::Post);
+        let _ = request.set_scheme(Some(&Scheme::Http));
+        let _ = request.set_authority(Some(authority));
+        let _ = request.set_path_with_query(Some(path));
+        let Ok(body) = request.body() else { return String::from("no body") };
+        let Ok(response) = outgoing_handler::handle(request, None) else { return String::from("no handle") };
+        let _ = OutgoingBody::finish(body, None);
+        response.subscribe().block();
+        String::new()
+    }
+
     /// Sends a POST with an endless body, and describes the outcome.
     fn post(authority: &str) -> String {
         let request = OutgoingRequest::new(Fields::new());
-        let _ = request.set_method(&wasi::http::types::Method::Post);
+        let _ = request.set_method(&Method::Post);
         let _ = request.set_scheme(Some(&Scheme::Http));
         let _ = request.set_authority(Some(authority));
         let _ = request.set_path_with_query(Some("/"));
