@@ -33,7 +33,7 @@ fn after_help() -> String {
         );
     }
     text += "  ONEPASSWORD_PROXY\n      --proxy: a proxy URL may hold a password here\n\n\
-             Secrets have no options: others can read a command line. If account, base URL and secrets are all unset,\n\
+             Secrets have no options: others can read a command line. If account, base URL and secrets are all unset, \
              read-only commands use a simulated account.\n\nExit codes:\n";
     let mut codes = std::collections::BTreeMap::from([
         (0, vec!["success"]),

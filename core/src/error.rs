@@ -359,8 +359,7 @@ impl Error {
             Self::PermissionDenied { user_id, .. } => user_id.as_deref(),
             Self::LastOwner { user_id, .. }
             | Self::ExternallyManaged { user_id, .. }
-            | Self::AddressMismatch { user_id, .. }
-            | Self::UserNotFound { user: UserRef::Id(user_id), .. } => Some(user_id),
+            | Self::AddressMismatch { user_id, .. } => Some(user_id),
             Self::Unavailable { may_have_changed, .. } | Self::InvalidResponse { may_have_changed, .. } => {
                 may_have_changed.as_deref()
             }

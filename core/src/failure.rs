@@ -1,6 +1,7 @@
 //! The failure record: an error with everything that a caller may want to act on, in one shape for all errors.
 
 use alloc::borrow::ToOwned;
+use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
@@ -104,6 +105,7 @@ impl Failure {
         if let Some(subject) = &mut self.subject {
             let name = spell(&subject.name);
             self.message = self.message.replacen(&subject.name, &name, 1);
+            self.remedy = self.remedy.replacen(&format!("Set {} ", subject.name), &format!("Set {name} "), 1);
             subject.name = name;
         }
         let names = SETTINGS.iter().chain(&SECRETS).map(|value| value.name).chain(["page-token"]);

@@ -75,7 +75,8 @@ impl settings::Host for State {
 
 impl secrets::Host for State {
     async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, secrets::LookupError> {
-        tracing::debug!(names = names.len(), "the component reads secrets");
+        let short = names.iter().map(String::as_str).filter(|name| name.len() <= MAX_NAME_BYTES).take(MAX_NAMES);
+        tracing::debug!(names = short.collect::<Vec<_>>().join(" "), "the component reads secrets");
         lookup(self.secrets.clone(), self.outbound.clone(), self.lookup_timeout, names).await
     }
 }
