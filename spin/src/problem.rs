@@ -297,20 +297,33 @@ impl Problem {
     }
 }
 
-/// The failure of an error in the spelling of this API: `client_secret` for `client-secret`.
+/// The failure of an error in the spelling of this API.
 #[must_use]
 pub fn failure(error: Error) -> Failure {
-    Failure::from(error).respelled(|name| name.replace('-', "_"))
+    Failure::from(error).respelled(spelled)
+}
+
+/// The name of a setting, secret or argument in the spelling of this API: `client_secret` for `client-secret`.
+#[must_use]
+pub fn spelled(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let is_timeout = is_timeout(&error);
-        let failure = failure(error);
+        let problem = Self::from(failure(error));
+        if is_timeout { Self { status: TIMEOUT_STATUS, ..problem } } else { problem }
+    }
+}
+
+impl From<Failure> for Problem {
+    /// The problem of a failure in the spelling of this API, with the status of its code.
+    fn from(failure: Failure) -> Self {
         let (class, entry) = (failure.class(), failure.code.entry());
         Self {
             title: entry.title,
-            status: if is_timeout { TIMEOUT_STATUS } else { entry.http_status },
+            status: entry.http_status,
             code: entry.code,
             class,
             message: failure.message,

@@ -187,7 +187,7 @@ pub(crate) struct Problem {
 #[allow(clippy::unwrap_used, clippy::panic, reason = "a test may end here")]
 mod tests {
     use onepassword_users_core as core_;
-    use onepassword_users_core::catalogue::{ACTIONS, ERRORS, ErrorCode};
+    use onepassword_users_core::catalogue::{ACTIONS, ERRORS, ErrorCode, SECRETS, SETTINGS};
     use onepassword_users_core::{Event, Instant, ListQuery, Session, Step, SubjectKind, UserRef};
     use schemars::generate::SchemaSettings;
     use serde_json::{Map, Value, json};
@@ -332,6 +332,69 @@ mod tests {
         let text = serde_json::to_string(value).unwrap();
         let mirrored: T = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
         assert_eq!(serde_json::to_string(&mirrored).unwrap(), text);
+    }
+
+    /// A failure of each code has the same members here as in the golden files, which all faces share. Only the names of
+    /// settings, secrets and arguments are spelled differently.
+    #[test]
+    fn a_problem_has_the_members_of_the_golden_files() {
+        let mut missing: Vec<&str> = ERRORS.iter().map(|code| code.name()).collect();
+        for file in std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/golden")).unwrap() {
+            let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+            let golden: super::Failure = serde_json::from_str(&text).unwrap();
+            assert_eq!(serde_json::to_string_pretty(&golden).unwrap() + "\n", text, "the schema has all members");
+            missing.retain(|code| *code != golden.code);
+
+            let mut problem = serde_json::to_value(problem::Problem::from(failure(&golden))).unwrap();
+            let members = problem.as_object_mut().unwrap();
+            let entry = ERRORS.iter().find(|code| code.name() == golden.code).unwrap().entry();
+            let own = ["type", "title", "status", "detail"].map(|member| members.remove(member).unwrap());
+            let kind = format!("/openapi.json#/x-problems/{}", golden.code);
+            let message = members.get("message").unwrap();
+            assert_eq!(own, [json!(kind), json!(entry.title), json!(entry.http_status), message.clone()]);
+            let expected: Value = serde_json::from_str(&text).unwrap();
+            for (member, value) in problem.as_object().unwrap() {
+                let golden = expected.get(member).unwrap().to_string();
+                let names = SETTINGS.iter().chain(&SECRETS).map(|value| value.name).chain(["page-token"]);
+                let is_worded = matches!(member.as_str(), "message" | "remedy" | "subject");
+                let golden = names
+                    .filter(|_| is_worded)
+                    .fold(golden, |golden, name| golden.replace(name, &problem::spelled(name)));
+                assert_eq!(value.to_string(), golden, "{member}");
+            }
+            assert_eq!(problem.as_object().unwrap().len(), expected.as_object().unwrap().len());
+        }
+        assert_eq!(missing, ["protected-user", "intermediary"], "no face produces these yet");
+    }
+
+    /// The failure of a golden file in the spelling of this API.
+    fn failure(golden: &super::Failure) -> core_::Failure {
+        let subject = golden.subject.as_ref().map(|subject| core_::Subject {
+            kind: match subject.kind {
+                super::SubjectKind::Argument => SubjectKind::Argument,
+                super::SubjectKind::Setting => SubjectKind::Setting,
+                super::SubjectKind::Secret => SubjectKind::Secret,
+            },
+            name: subject.name.clone(),
+        });
+        let service = golden.service.as_ref().map(|service| core_::ServiceError {
+            status: service.status,
+            code: service.code.clone(),
+            message: service.message.clone(),
+        });
+        let failure = core_::Failure {
+            code: *ERRORS.iter().find(|code| code.name() == golden.code).unwrap(),
+            message: golden.message.clone(),
+            remedy: golden.remedy.clone(),
+            retry_after: golden.retry_after,
+            may_have_changed: golden.may_have_changed,
+            subject,
+            user_id: golden.user_id.clone(),
+            candidates: golden.candidates.clone(),
+            more_candidates: golden.more_candidates,
+            service,
+        };
+        failure.respelled(problem::spelled)
     }
 
     #[test]
