@@ -179,21 +179,41 @@ pub const ACCESS_TOKEN: Value = Value {
 /// The secrets, in the order in which a form shows them.
 pub const SECRETS: [Value; 3] = [CLIENT_ID, CLIENT_SECRET, ACCESS_TOKEN];
 
-/// The names and remedies of all values. Apart from the rest, so that a component holds only the texts that it needs.
-const REMEDIES: [(&str, &str); SETTINGS.len() + SECRETS.len()] = {
-    let mut remedies = [("", ""); SETTINGS.len() + SECRETS.len()];
+/// The names of values. Computed at compile time, so that a component holds only the texts that it needs.
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time only")]
+pub(crate) const fn names<const N: usize>(values: [Value; N]) -> [&'static str; N] {
+    let mut names = [""; N];
     let mut place = 0;
-    while place < remedies.len() {
-        let value = if place < SETTINGS.len() { SETTINGS[place] } else { SECRETS[place - SETTINGS.len()] };
-        remedies[place] = (value.name, value.remedy);
+    while place < N {
+        names[place] = values[place].name;
+        place += 1;
+    }
+    names
+}
+
+/// The remedies of values, in the same way.
+#[allow(clippy::indexing_slicing, reason = "evaluated at compile time only")]
+const fn remedies<const N: usize>(values: [Value; N]) -> [&'static str; N] {
+    let mut remedies = [""; N];
+    let mut place = 0;
+    while place < N {
+        remedies[place] = values[place].remedy;
         place += 1;
     }
     remedies
-};
+}
+
+/// The names of the secrets.
+pub(crate) const SECRET_NAMES: [&str; SECRETS.len()] = names(SECRETS);
 
 /// The remedy of a setting or secret that is missing or wrong.
 pub(crate) fn remedy(name: &str) -> &'static str {
-    REMEDIES.iter().find(|(other, _)| *other == name).map_or("Correct it.", |(_, remedy)| remedy)
+    const SETTING_NAMES: [&str; SETTINGS.len()] = names(SETTINGS);
+    const SETTING_REMEDIES: [&str; SETTINGS.len()] = remedies(SETTINGS);
+    const SECRET_REMEDIES: [&str; SECRETS.len()] = remedies(SECRETS);
+    let settings = SETTING_NAMES.iter().zip(&SETTING_REMEDIES);
+    let mut all = settings.chain(SECRET_NAMES.iter().zip(&SECRET_REMEDIES));
+    all.find(|(other, _)| **other == name).map_or("Correct it.", |(_, remedy)| *remedy)
 }
 
 impl Value {

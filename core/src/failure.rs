@@ -6,7 +6,7 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use crate::api::service_error::ServiceError;
-use crate::catalogue::{ErrorCode, FailureClass, SECRETS, SETTINGS};
+use crate::catalogue::{ErrorCode, FailureClass, SECRET_NAMES, SECRETS, SETTINGS};
 use crate::error::{Error, MAX_NAMESAKES, UnavailableCause};
 
 /// A failed action. The component's contract, the JSON forms and the HTTP API have the same fields.
@@ -65,17 +65,6 @@ impl SubjectKind {
         }
     }
 }
-
-/// The names of the secrets.
-const SECRET_NAMES: [&str; SECRETS.len()] = {
-    let mut names = [""; SECRETS.len()];
-    let mut place = 0;
-    while place < names.len() {
-        names[place] = SECRETS[place].name;
-        place += 1;
-    }
-    names
-};
 
 impl Subject {
     fn value(name: &str) -> Self {

@@ -104,6 +104,12 @@ fn the_contract_has_the_codes_classes_and_actions_of_the_catalogue() {
     assert_eq!(names(&types, "enum error-code"), ERRORS.iter().map(|code| code.name()).collect());
     let classes: BTreeSet<&str> = ERRORS.iter().map(|code| code.class().name()).collect();
     assert_eq!(names(&types, "enum failure-class"), classes);
+    // The generic package has the same record, apart from the type of the code.
+    let generic = std::fs::read_to_string(root().join("wit/deps/automation-connector/failures.wit")).unwrap();
+    for part in ["enum failure-class", "enum subject-kind", "record subject", "record service-error", "record failure"]
+    {
+        assert_eq!(names(&generic, part), names(&types, part), "{part}");
+    }
     let actions = std::fs::read_to_string(root().join("wit/actions.wit")).unwrap();
     let functions: BTreeSet<&str> =
         actions.lines().filter_map(|line| line.trim().split_once(": func(")).map(|(name, _)| name).collect();

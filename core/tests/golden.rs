@@ -14,12 +14,9 @@ use onepassword_users_core::{
 
 /// An error of this code. `None` for a code that only other faces produce, or none yet.
 fn example(code: ErrorCode) -> Option<Error> {
-    let service = |status, code: &str, message: &str| ServiceError {
-        status,
-        code: Some(code.into()),
-        message: message.into(),
-    };
-    let (id, email) = || -> (String, String) { ("IR7VJHJ36JHINBFAD7V2T5MP3E".into(), "wendy@example.com".into()) }();
+    let service =
+        |status, code: &str, message: &str| ServiceError { status, code: Some(code.into()), message: message.into() };
+    let (id, email) = ("IR7VJHJ36JHINBFAD7V2T5MP3E".to_owned(), "wendy@example.com".to_owned());
     Some(match code {
         ErrorCode::InvalidArgument => Error::InvalidArgument {
             argument: "limit",
@@ -62,11 +59,9 @@ fn example(code: ErrorCode) -> Option<Error> {
             retry_after: None,
             may_have_changed: Some(id),
         },
-        ErrorCode::InvalidResponse => Error::InvalidResponse {
-            problem: "a user has no id".into(),
-            status: 200,
-            may_have_changed: None,
-        },
+        ErrorCode::InvalidResponse => {
+            Error::InvalidResponse { problem: "a user has no id".into(), status: 200, may_have_changed: None }
+        }
         ErrorCode::EndlessList => Error::EndlessList { problem: "a page token came for the second time".into() },
         ErrorCode::HostFailed => Error::Driver(DriverError::Ended),
         ErrorCode::Other => Error::Other {

@@ -236,7 +236,7 @@ impl Connector {
         tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
     }
 
-    /// Whether an action that did not come to its end may have changed a user: a change that has sent a request already.
+    /// True if an action that did not come to its end may have changed a user: a change that has sent a request already.
     fn may_have_changed(&self, action: &str) -> bool {
         matches!(action, "suspend-user" | "reactivate-user") && self.outbound.stats().requests > 0
     }

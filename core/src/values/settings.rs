@@ -36,15 +36,7 @@ pub(crate) struct Settings {
 
 impl Settings {
     /// The names of all settings.
-    pub(crate) const NAMES: [&'static str; catalogue::SETTINGS.len()] = {
-        let mut names = [""; catalogue::SETTINGS.len()];
-        let mut place = 0;
-        while place < names.len() {
-            names[place] = catalogue::SETTINGS[place].name;
-            place += 1;
-        }
-        names
-    };
+    pub(crate) const NAMES: [&'static str; catalogue::SETTINGS.len()] = catalogue::names(catalogue::SETTINGS);
 
     /// Parses the settings. `get` returns the value of a name, or `None` if it is not set.
     ///
