@@ -392,7 +392,7 @@ errors! {
         "a proxy or gateway between here and the service answered instead of it", "check the proxy and its credentials", 11, 502;
     /// The host or the driver failed.
     HostFailed: Host, "host-failed", "The host failed",
-        "the component trapped, or the host ended or could not run it", "report it to the platform; look at the user first", 13, 500;
+        "the component trapped, or the host ended or could not run it", "report it to the platform; look at the user first", 13, 502;
     /// Any other failure.
     Other: Refused, "other", "The request failed",
         "anything else", "read the message", 1, 502;

@@ -258,6 +258,17 @@ impl Error {
         Self::Misconfigured { name, problem: problem.into(), service: None }
     }
 
+    /// The same error, if it came of a page token that the service gave out itself. The caller is not to blame then.
+    pub(crate) fn of_own_page_token(self) -> Self {
+        match self {
+            Self::PageTokenRefused { service } => Self::Other {
+                problem: "the service refused a page token that it had just given out".into(),
+                service: Some(service),
+            },
+            error => error,
+        }
+    }
+
     /// The code of the error, which the catalogue describes.
     #[must_use]
     pub fn code(&self) -> ErrorCode {

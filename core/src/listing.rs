@@ -56,6 +56,13 @@ impl Listing {
         (!self.has_ended).then(|| ListQuery { limit, ..self.rest.clone() })
     }
 
+    /// The error of the list if the action of a part ends in this one: from the second part on, a refused page token is not
+    /// the caller's.
+    #[must_use]
+    pub fn error_of_part(&self, error: Error) -> Error {
+        if self.parts > 0 { error.of_own_page_token() } else { error }
+    }
+
     /// The page token of the rest. `Some` only if the limit ended the list before its end.
     #[must_use]
     pub fn next_page_token(&self) -> Option<&str> {

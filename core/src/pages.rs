@@ -109,7 +109,12 @@ impl<'a> Pages<'a> {
         self.page_token = self.next_page_token.take();
         let page_size = usize::from(self.page_size);
         let call = ApiCall::List { state: self.state, page_size, page_token: self.page_token.as_deref() };
-        let answer = self.client.call(&call).await?;
+        let answer = match self.client.call(&call).await {
+            Err(failure) if self.pages > 0 => {
+                return Err(CallError { error: failure.error.of_own_page_token(), ..failure });
+            }
+            answer => answer?,
+        };
         let page = Page::parse(answer.body()).map_err(|problem| answer.invalid(&problem))?;
         self.pages += 1;
         if page.users.len() > page_size {

@@ -5,9 +5,9 @@
 use std::time::Duration;
 
 use onepassword_users_core::{
-    ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, LookupError, MAX_USERS,
-    QueryError, Request, Response, Session, SettingError, StateFilter, Step, TooMany, TransportError, TransportFault,
-    UnavailableCause, UserRef,
+    ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, Listing, LookupError,
+    MAX_USERS, QueryError, Request, Response, Session, SettingError, StateFilter, Step, TooMany, TransportError,
+    TransportFault, UnavailableCause, UserRef,
 };
 use onepassword_users_simulator::{Account, Person, Service};
 use onepassword_users_test_kit::driver::{ACCOUNT, SECRET, World, application, ask};
@@ -27,6 +27,12 @@ fn with_tokens(
     mut answer: impl FnMut(&Request) -> Result<Response, TransportError>,
 ) -> impl FnMut(&Request, &mut Duration) -> Result<Response, TransportError> {
     move |request, _| if is_token(request) { ok(TOKEN) } else { answer(request) }
+}
+
+/// A parameter of a request's query.
+fn parameter(request: &Request, name: &str) -> Option<String> {
+    let (_, value) = request.path_and_query.split_once(&format!("{name}="))?;
+    Some(value.split('&').next().unwrap().to_owned())
 }
 
 fn user(id: &str, state: &str) -> String {
@@ -149,10 +155,6 @@ fn lists_are_capped_and_the_error_suggests_a_limit() {
 /// with a limit of its own, give every user exactly once.
 #[test]
 fn row_3_a_list_and_its_continuations_keep_one_page_size() {
-    fn parameter(request: &Request, name: &str) -> Option<String> {
-        let (_, value) = request.path_and_query.split_once(&format!("{name}="))?;
-        Some(value.split('&').next().unwrap().to_owned())
-    }
     fn answer(users: std::ops::Range<usize>, next: Option<String>) -> Result<Response, TransportError> {
         let users: Vec<String> = users.map(|n| user(&format!("U{n}"), "ACTIVE")).collect();
         let next = next.map(|next| format!(r#","next_page_token":"{next}""#)).unwrap_or_default();
@@ -225,6 +227,31 @@ fn a_page_token_belongs_to_one_state_filter() {
         assert!(matches!(error, Error::InvalidArgument { argument: "page-token", .. }), "{error}");
     }
     assert!(world.sent.is_empty());
+}
+
+#[test]
+fn a_refused_page_token_is_the_callers_only_if_the_caller_sent_it() {
+    let refuse = |request: &Request| match parameter(request, "page_token") {
+        Some(_) => Ok(Response::new(400, br#"{"code":3,"message":"expired"}"#.to_vec())),
+        None => ok(&format!(r#"{{"results":[{}],"next_page_token":"x"}}"#, user("A", "ACTIVE"))),
+    };
+    let mut world = World::new(with_tokens(refuse));
+    let page_token = world.run(Session::new().list_users(query(Some(1)))).unwrap().next_page_token;
+    let theirs = ListQuery { page_token, ..ListQuery::default() };
+    let error = world.run(Session::new().list_users(theirs.clone())).unwrap_err();
+    assert!(matches!(error, Error::PageTokenRefused { .. }), "{error}");
+
+    let whole = world.run(Session::new().list_users(query(None))).unwrap_err();
+    let search = world.run(Session::new().get_user(UserRef::Email("b@example.com".into()))).unwrap_err();
+    let mut listing = Listing::new(theirs);
+    assert_eq!(listing.error_of_part(error.clone()), error);
+    listing.take(vec!["A"], Some("more".into()), |id| id).unwrap();
+    for error in [whole, search, listing.error_of_part(error)] {
+        assert!(
+            matches!(&error, Error::Other { service: Some(service), .. } if service.message == "expired"),
+            "{error}"
+        );
+    }
 }
 
 #[test]

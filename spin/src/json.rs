@@ -1,50 +1,17 @@
-//! The bodies of requests and responses. Their doc comments are the descriptions in `openapi.json`.
+//! The bodies of requests and responses that are this API's own. Users, lists, changes, failures and test reports have the
+//! core's JSON form. The doc comments are the descriptions in `openapi.json`.
 
-use onepassword_users_core as core_;
+use std::fmt;
+
+use onepassword_users_core::{Failure, MAX_FIND_USERS, User, UserRef};
 #[cfg(test)]
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
-/// A user of the account. A text that 1Password leaves out is empty.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct User {
-    /// The user's id, never empty.
-    pub id: String,
-    /// The e-mail address. Several users may have the same address.
-    pub email: String,
-    /// The display name.
-    pub display_name: String,
-    /// The state: `active`, `suspended`, or another state as 1Password names it.
-    pub state: String,
-    /// The time of creation, in RFC 3339.
-    pub create_time: String,
-    /// The resource name.
-    pub path: String,
-}
-
-impl From<core_::User> for User {
-    fn from(user: core_::User) -> Self {
-        let state = match user.state {
-            core_::UserState::Active => "active".into(),
-            core_::UserState::Suspended => "suspended".into(),
-            core_::UserState::Other(state) => state,
-        };
-        let core_::User { id, email, display_name, create_time, path, .. } = user;
-        Self { id, email, display_name, state, create_time, path }
-    }
-}
-
-/// Users of the account, and a page token if there are more.
-// Only for `openapi.json`: lists are written in pieces, since they may be long.
-#[cfg(test)]
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct UserList {
-    /// The users, in 1Password's order. No id occurs twice.
-    pub users: Vec<User>,
-    /// The page token of the next users. `null` if and only if there are no more users.
-    pub next_page_token: Option<String>,
-}
+use crate::problem::Problem;
+use crate::route::user_ref;
 
 /// The options of a change. An empty body is the same as `{}`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
@@ -55,76 +22,142 @@ pub struct ChangeOptions {
     pub dry_run: bool,
 }
 
-/// The outcome of a change.
-#[derive(Debug, Clone, Copy, Serialize)]
+/// The users to find.
+#[derive(Debug, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Change {
-    /// The user was in another state and is in the requested one now.
-    Changed,
-    /// The user was in the requested state already. No change was sent.
-    Already,
-    /// A dry run: the change would be attempted.
-    WouldChange,
-    /// The user is in the requested state now. The previous state was not checked.
-    NotChecked,
+#[serde(deny_unknown_fields)]
+pub struct FindUsers {
+    /// The users. One that occurs twice gets two results.
+    #[cfg_attr(test, schemars(with = "Vec<UserReference>", length(max = 1000)))]
+    pub users: Users,
 }
 
-/// The outcome of a change, and the user after it or, in a dry run, before it.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct StateChange {
-    /// The outcome of the change.
-    pub change: Change,
-    /// The user, as last returned by 1Password.
-    pub user: User,
+/// The users of a search.
+#[derive(Debug)]
+pub struct Users {
+    /// The references, at most 1,000. The rest is not kept.
+    pub references: Vec<UserReference>,
+    /// The number of references in the body.
+    pub count: usize,
 }
 
-impl From<core_::StateChange> for StateChange {
-    fn from(change: core_::StateChange) -> Self {
-        let user = change.user.into();
-        let change = match change.outcome {
-            core_::ChangeOutcome::Changed => Change::Changed,
-            core_::ChangeOutcome::Unchanged => Change::Already,
-            core_::ChangeOutcome::WouldChange => Change::WouldChange,
-            core_::ChangeOutcome::NotChecked => Change::NotChecked,
-        };
-        Self { change, user }
+impl<'de> Deserialize<'de> for Users {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct UsersVisitor;
+        impl<'de> Visitor<'de> for UsersVisitor {
+            type Value = Users;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an array of users")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut array: A) -> Result<Users, A::Error> {
+                let mut references = Vec::new();
+                while references.len() < MAX_FIND_USERS {
+                    let Some(reference) = array.next_element()? else {
+                        return Ok(Users { count: references.len(), references });
+                    };
+                    references.push(reference);
+                }
+                let mut count = references.len();
+                while array.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Users { references, count })
+            }
+        }
+        deserializer.deserialize_seq(UsersVisitor)
     }
 }
 
-/// The report of a successful test.
-#[derive(Debug, Serialize)]
+/// A reference to a user.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
-pub struct TestReport {
-    /// Always true. A failed test is a problem document.
-    pub ok: bool,
-    /// The checks.
-    pub checks: Vec<Check>,
+#[serde(untagged)]
+pub enum UserReference {
+    /// An e-mail address if it has an `@`, otherwise an id.
+    Text(String),
+    /// An id, an address, or an id whose user must have the address.
+    Object(IdAndEmail),
 }
 
-/// A check and its result.
-#[derive(Debug, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Check {
-    /// The subject of the check.
-    pub check: &'static str,
-    /// The result.
-    pub result: &'static str,
+/// An id, an e-mail address, or both: the user with the id must have the address then.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(JsonSchema), schemars(extend("minProperties" = 1)))]
+#[serde(deny_unknown_fields)]
+pub struct IdAndEmail {
+    /// The user's id.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub id: Option<String>,
+    /// The e-mail address.
+    #[serde(default, deserialize_with = "text", skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(test, schemars(with = "String"))]
+    pub email: Option<String>,
 }
 
-impl TestReport {
-    /// The report of a test that obtained a new token and listed a user.
-    #[must_use]
-    pub fn passed() -> Self {
-        let checks = [
-            ("settings", "complete"),
-            ("credentials", "accepted"),
-            ("users", "can be listed"),
-            ("not tested", "the permissions to get, suspend and reactivate users"),
-        ];
-        Self { ok: true, checks: checks.map(|(check, result)| Check { check, result }).into() }
+/// A text that is there, and not `null`.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    String::deserialize(deserializer).map(Some)
+}
+
+impl<'de> Deserialize<'de> for UserReference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ReferenceVisitor;
+        impl<'de> Visitor<'de> for ReferenceVisitor {
+            type Value = UserReference;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an id, an address, or an object with id, email or both")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<UserReference, E> {
+                Ok(UserReference::Text(text.into()))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<UserReference, A::Error> {
+                let object = IdAndEmail::deserialize(MapAccessDeserializer::new(map))?;
+                if object.id.is_none() && object.email.is_none() {
+                    return Err(de::Error::custom("a user has neither id nor email"));
+                }
+                Ok(UserReference::Object(object))
+            }
+        }
+        deserializer.deserialize_any(ReferenceVisitor)
     }
+}
+
+impl From<&UserReference> for UserRef {
+    fn from(reference: &UserReference) -> Self {
+        match reference.clone() {
+            UserReference::Text(text) => user_ref(&text),
+            UserReference::Object(IdAndEmail { id: Some(id), email: Some(email) }) => Self::Known { id, email },
+            UserReference::Object(IdAndEmail { id: None, email: Some(email) }) => Self::Email(email),
+            UserReference::Object(IdAndEmail { id, email: None }) => Self::Id(id.unwrap_or_default()),
+        }
+    }
+}
+
+/// The results of a search.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub struct FoundUsers {
+    /// One result for each user of the request, in the same order.
+    pub results: Vec<FoundUser>,
+}
+
+/// The result for one user of a search: either `user` or `error` is not `null`.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(JsonSchema))]
+pub struct FoundUser {
+    /// The reference, as in the request.
+    pub input: UserReference,
+    /// The user.
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::User>"))]
+    pub user: Option<User>,
+    /// The reason why there is no user.
+    #[cfg_attr(test, schemars(with = "Option<crate::schema::Failure>"))]
+    pub error: Option<Failure>,
 }
 
 /// The application runs and has usable keys.
@@ -143,73 +176,12 @@ pub enum LastLine {
     /// The list is incomplete.
     Failure {
         /// The reason.
-        error: Box<crate::problem::Problem>,
+        #[cfg_attr(test, schemars(with = "crate::schema::Problem"))]
+        error: Box<Problem>,
     },
     /// The list is complete, or has reached its limit.
     End {
         /// The page token of the next users. `null` if and only if there are no more users.
         next_page_token: Option<String>,
     },
-}
-
-#[cfg(test)]
-#[allow(clippy::unwrap_used, clippy::panic, reason = "a test may end here")]
-mod tests {
-    use schemars::generate::SchemaSettings;
-    use serde_json::{Map, Value};
-
-    use super::*;
-    use crate::problem::Problem;
-
-    /// The schemas of the types above, as in `openapi.json`.
-    fn schemas() -> Map<String, Value> {
-        let settings = SchemaSettings::draft2020_12().with(|settings| {
-            settings.definitions_path = "/components/schemas".into();
-            settings.meta_schema = None;
-        });
-        let mut serialized = settings.clone().for_serialize().into_generator();
-        let mut deserialized = settings.for_deserialize().into_generator();
-        deserialized.subschema_for::<ChangeOptions>();
-        serialized.subschema_for::<User>();
-        serialized.subschema_for::<UserList>();
-        serialized.subschema_for::<StateChange>();
-        serialized.subschema_for::<TestReport>();
-        serialized.subschema_for::<Health>();
-        serialized.subschema_for::<LastLine>();
-        serialized.subschema_for::<Problem>();
-        let mut schemas = serialized.take_definitions(true);
-        schemas.append(&mut deserialized.take_definitions(true));
-        schemas.sort_keys();
-        schemas
-    }
-
-    /// Run with `UPDATE_OPENAPI=1` to write the schemas into `openapi.json`. Review the difference before committing it.
-    #[test]
-    fn openapi_has_the_schemas_of_the_types() {
-        let mut openapi: Value = serde_json::from_str(crate::OPENAPI).unwrap();
-        let documented = openapi.pointer_mut("/components/schemas").unwrap();
-        let schemas = Value::from(schemas());
-        if std::env::var_os("UPDATE_OPENAPI").is_some() {
-            *documented = schemas;
-            let text = serde_json::to_string_pretty(&openapi).unwrap() + "\n";
-            std::fs::write(concat!(env!("CARGO_MANIFEST_DIR"), "/openapi.json"), text).unwrap();
-        } else {
-            assert_eq!(*documented, schemas, "run with UPDATE_OPENAPI=1 to update openapi.json");
-        }
-    }
-
-    #[test]
-    fn openapi_describes_every_problem() {
-        let openapi: Value = serde_json::from_str(crate::OPENAPI).unwrap();
-        let documented = openapi.get("x-problems").and_then(Value::as_object).unwrap();
-        let kinds = crate::problem::KINDS;
-        assert_eq!(documented.len(), kinds.len());
-        for kind in kinds {
-            let entry = documented.get(kind.code).unwrap_or_else(|| panic!("{} is not in openapi.json", kind.code));
-            assert_eq!(entry.get("title").and_then(Value::as_str), Some(kind.title), "{}", kind.code);
-            let statuses = entry.get("status").and_then(Value::as_array).unwrap();
-            let statuses: Vec<u64> = statuses.iter().filter_map(Value::as_u64).collect();
-            assert_eq!(statuses, kind.statuses.iter().map(|s| u64::from(*s)).collect::<Vec<_>>(), "{}", kind.code);
-        }
-    }
 }

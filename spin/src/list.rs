@@ -10,13 +10,13 @@ use futures::stream::unfold;
 use futures::{SinkExt, StreamExt};
 use http_body::Frame;
 use http_body_util::StreamBody;
-use onepassword_users_core::{Error, ListQuery, Listing, MAX_USERS, User};
+use onepassword_users_core::{Error, ListQuery, Listing, MAX_USERS, TooMany, User};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, box_body};
 
 use crate::clock::{sleep, within};
 use crate::driver::{run, session};
-use crate::json::{self, LastLine};
+use crate::json::LastLine;
 use crate::log_line::Log;
 use crate::problem::Problem;
 
@@ -44,8 +44,6 @@ pub(crate) struct List {
     part: Vec<User>,
     /// The memory for the ids already seen.
     reservation: Reservation,
-    /// True if the next part starts at a page token from the caller.
-    is_callers_token: bool,
 }
 
 /// A complete list as the text of one JSON object.
@@ -63,7 +61,7 @@ impl Reservation {
     fn try_grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let reserved = RESERVED.get() + bytes;
         if self.0 + bytes > LIST_BUDGET {
-            return Err(Problem::list_too_long());
+            return Err(Problem::of_list(Error::TooManyUsers(TooMany::Bytes(LIST_BUDGET))));
         }
         if reserved > LIST_BUDGET {
             return Err(Problem::busy());
@@ -83,12 +81,7 @@ impl Drop for Reservation {
 impl List {
     /// Starts a list and reads its first part.
     pub(crate) async fn start(query: ListQuery) -> Result<Self, Problem> {
-        let mut list = Self {
-            is_callers_token: query.page_token.is_some(),
-            listing: Listing::new(query),
-            part: Vec::new(),
-            reservation: Reservation(0),
-        };
+        let mut list = Self { listing: Listing::new(query), part: Vec::new(), reservation: Reservation(0) };
         list.read_part().await?;
         Ok(list)
     }
@@ -96,22 +89,12 @@ impl List {
     /// Reads the next part; false if there is none. Each part is an action with its own deadline.
     async fn read_part(&mut self) -> Result<bool, Problem> {
         let Some(query) = self.listing.query() else { return Ok(false) };
-        let list = run(session().list_users(query)).await.map_err(|error| {
-            // Any other page token came from 1Password, so the caller's arguments are not the cause.
-            if self.is_callers_token { error.into() } else { Problem::upstream(error) }
-        })?;
-        self.is_callers_token = false;
-        self.part = match self.listing.take(list.users, list.next_page_token, |user| &user.id) {
-            Err(Error::Other { .. }) => return Err(Problem::list_too_long()),
-            users => users?,
-        };
+        let list = run(session().list_users(query)).await;
+        let list = list.map_err(|error| Problem::of_list(self.listing.error_of_part(error)))?;
+        let part = self.listing.take(list.users, list.next_page_token, |user| &user.id);
+        self.part = part.map_err(Problem::of_list)?;
         self.reservation.try_grow(self.part.len() * SEEN_ID_BYTES)?;
         Ok(true)
-    }
-
-    /// Takes the users of the current part.
-    fn take_part(&mut self) -> impl Iterator<Item = json::User> {
-        self.part.drain(..).map(json::User::from)
     }
 
     /// Reads the remaining parts and writes the list as one JSON object.
@@ -120,7 +103,7 @@ impl List {
         let mut list = JsonList { text, users: 0, reservation: Reservation(0) };
         loop {
             let mut text = Vec::new();
-            for user in self.take_part() {
+            for user in self.part.drain(..) {
                 if list.users > 0 {
                     text.push(b',');
                 }
@@ -131,7 +114,7 @@ impl List {
             // Without its spare capacity.
             list.text.push(text.into_boxed_slice().into());
             if list.users > MAX_USERS as usize {
-                return Err(Problem::list_too_long());
+                return Err(Problem::of_list(Error::TooManyUsers(TooMany::Users(MAX_USERS))));
             }
             if !self.read_part().await? {
                 break;
@@ -180,7 +163,7 @@ impl List {
         let mut has_more = true;
         while has_more {
             *users += self.part.len();
-            client.send(Chunk::Lines(lines(self.take_part()))).await?;
+            client.send(Chunk::Lines(lines(self.part.drain(..)))).await?;
             has_more = self.read_part().await.map_err(Some)?;
         }
         // This line marks a complete list. An instance that dies cannot write it, however the connection ends.

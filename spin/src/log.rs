@@ -30,12 +30,12 @@ pub struct Entry {
     /// True if it was a dry run.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// The outcome: `listed`, `found`, `changed`, `already`, `would-change`, `ok`, `abandoned`, or the code of the problem.
+    /// The outcome: `listed`, `found`, `changed`, `unchanged`, `would-change`, `ok`, `abandoned`, or the code of the problem.
     pub outcome: &'static str,
     /// True if the user may have been changed although the outcome is a problem.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub may_have_changed: bool,
-    /// The number of users listed.
+    /// The number of users that were listed, or that were asked for together.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub users: Option<usize>,
     /// The detail of the problem.

@@ -26,7 +26,7 @@ impl Log {
         self.entry.outcome = problem.code;
         self.entry.status = problem.status;
         self.entry.may_have_changed = problem.may_have_changed;
-        self.entry.problem.get_or_insert_with(|| problem.detail.clone());
+        self.entry.problem.get_or_insert_with(|| problem.message.clone());
     }
 
     /// Writes the line to standard output, which Spin logs.

@@ -1,184 +1,293 @@
-//! Errors as problem documents (RFC 9457), with their HTTP statuses.
+//! Failures as problem documents (RFC 9457), with their HTTP statuses.
 
+use onepassword_users_core::catalogue::FailureClass;
 use onepassword_users_core::{
-    self as core_, ArgumentError, Error, MAX_LISTING, MAX_USERS, TransportFault, UnavailableCause,
+    ArgumentError, Error, Failure, MAX_LISTING, MAX_USERS, ServiceError, Subject, TransportFault, UnavailableCause,
 };
-#[cfg(test)]
-use schemars::JsonSchema;
-use serde::Serialize;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
-/// A kind of problem.
+/// A kind of problem of this API's own. The others are the errors of the core's catalogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
-    /// The code. That of an action's error is the name of its case in the WIT contract.
+    /// The code.
     pub code: &'static str,
-    /// The title, the same for every occurrence.
+    /// The class.
+    pub class: FailureClass,
+    /// The HTTP status.
+    pub status: u16,
+    /// A short title, without a full stop.
     pub title: &'static str,
-    /// The possible HTTP statuses.
-    pub statuses: &'static [u16],
+    /// The cause, as a phrase.
+    pub cause: &'static str,
+    /// The remedy, as a phrase. That of a problem may be more specific.
+    pub remedy: &'static str,
 }
 
-const fn kind(code: &'static str, title: &'static str, statuses: &'static [u16]) -> Kind {
-    Kind { code, title, statuses }
-}
-
-/// All kinds of problems: first those of the actions, then those of this API.
-pub const KINDS: &[Kind] = &[
-    kind("invalid-argument", "An argument cannot be used", &[400]),
-    kind("misconfigured", "A setting is missing or wrong", &[503]),
-    kind("unauthenticated", "1Password does not accept the credentials", &[503]),
-    kind("permission-denied", "1Password refuses this", &[403]),
-    kind("user-not-found", "There is no such user", &[404]),
-    kind("ambiguous-user", "Several users have the e-mail address", &[422]),
-    kind("last-owner", "The last owner cannot be suspended", &[409]),
-    kind("externally-managed", "An externally managed user cannot be suspended here", &[409]),
-    kind("rate-limited", "1Password received too many requests", &[503]),
-    kind("unavailable", "1Password cannot be reached, is too slow, or fails", &[503, 504]),
-    kind("invalid-response", "The response from 1Password is invalid", &[502]),
-    kind("other", "1Password refuses the request", &[400, 502]),
-    kind("keys-not-usable", "The configured keys are not usable", &[503]),
-    kind("unauthorized", "A valid key is required", &[401]),
-    kind("forbidden", "The key does not permit this request", &[403]),
-    kind("not-found", "There is no such resource", &[404]),
-    kind("method-not-allowed", "The resource does not support this method", &[405]),
-    kind("unknown-parameter", "A query parameter is unknown", &[400]),
-    kind("unsupported-media-type", "The body is not JSON", &[415]),
-    kind("content-too-large", "The body is too long", &[413]),
-    kind("malformed-json", "The body is not well-formed JSON", &[400]),
-    kind("invalid-body", "The body has unknown or invalid content", &[400]),
-    kind("list-too-long", "The list is too long for one response", &[422]),
-    kind("busy", "Too many long lists at once", &[503]),
-    kind("incomplete-body", "The body is incomplete", &[400, 408]),
+/// All kinds of this API's own.
+pub const KINDS: [Kind; 14] = [
+    KEYS_NOT_USABLE,
+    KEYS_NOT_READABLE,
+    UNAUTHORIZED,
+    FORBIDDEN,
+    NOT_FOUND,
+    METHOD_NOT_ALLOWED,
+    UNKNOWN_PARAMETER,
+    UNSUPPORTED_MEDIA_TYPE,
+    CONTENT_TOO_LARGE,
+    MALFORMED_JSON,
+    INVALID_BODY,
+    INCOMPLETE_BODY,
+    BODY_TIMEOUT,
+    BUSY,
 ];
 
-/// A problem document.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
+/// The configured keys cannot be used.
+pub const KEYS_NOT_USABLE: Kind = Kind {
+    code: "keys-not-usable",
+    class: FailureClass::Settings,
+    status: 503,
+    title: "The configured keys are not usable",
+    cause: "there is no key, an entry is not a key, or a key or label occurs twice; all requests are refused",
+    remedy: "the log of the service says which of `reader_keys` and `responder_keys` to correct",
+};
+
+/// The configured keys cannot be read at the moment.
+pub const KEYS_NOT_READABLE: Kind = Kind {
+    code: "keys-not-readable",
+    class: FailureClass::Retry,
+    status: 503,
+    title: "The configured keys cannot be read",
+    cause: "the provider of `reader_keys` or `responder_keys`, such as a vault, failed or was too slow",
+    remedy: "try later; the log of the service has the reason",
+};
+
+/// The request has no accepted key.
+pub const UNAUTHORIZED: Kind = Kind {
+    code: "unauthorized",
+    class: FailureClass::Caller,
+    status: 401,
+    title: "A valid key is required",
+    cause: "the request has no key, or one that is not accepted",
+    remedy: "send the header `Authorization: Bearer` followed by a key, without its label",
+};
+
+/// The role of the key is not sufficient.
+pub const FORBIDDEN: Kind = Kind {
+    code: "forbidden",
+    class: FailureClass::Caller,
+    status: 403,
+    title: "The key does not permit this request",
+    cause: "the key is one of `reader_keys`, which are read-only",
+    remedy: "use a key of `responder_keys`",
+};
+
+/// The path is unknown.
+pub const NOT_FOUND: Kind = Kind {
+    code: "not-found",
+    class: FailureClass::Caller,
+    status: 404,
+    title: "There is no such resource",
+    cause: "the path is unknown",
+    remedy: "correct the path",
+};
+
+/// The path does not have the method.
+pub const METHOD_NOT_ALLOWED: Kind = Kind {
+    code: "method-not-allowed",
+    class: FailureClass::Caller,
+    status: 405,
+    title: "The resource does not support this method",
+    cause: "the path supports another method",
+    remedy: "use the method that the header `Allow` names",
+};
+
+/// A query parameter is unknown.
+pub const UNKNOWN_PARAMETER: Kind = Kind {
+    code: "unknown-parameter",
+    class: FailureClass::Caller,
+    status: 400,
+    title: "A query parameter is unknown",
+    cause: "the path has no such parameter; a misspelt parameter is never ignored",
+    remedy: "correct the parameter",
+};
+
+/// The body is not declared as JSON.
+pub const UNSUPPORTED_MEDIA_TYPE: Kind = Kind {
+    code: "unsupported-media-type",
+    class: FailureClass::Caller,
+    status: 415,
+    title: "The body is not JSON",
+    cause: "the body is not declared as JSON",
+    remedy: "send the header `Content-Type: application/json`",
+};
+
+/// The body is too long.
+pub const CONTENT_TOO_LARGE: Kind = Kind {
+    code: "content-too-large",
+    class: FailureClass::Caller,
+    status: 413,
+    title: "The body is too long",
+    cause: "the body has more than 64 KiB, or more than 2 MiB for `POST /v1/users:find`",
+    remedy: "send a shorter body",
+};
+
+/// The body is not well-formed JSON.
+pub const MALFORMED_JSON: Kind = Kind {
+    code: "malformed-json",
+    class: FailureClass::Caller,
+    status: 400,
+    title: "The body is not well-formed JSON",
+    cause: "the body is not well-formed JSON",
+    remedy: "correct the body",
+};
+
+/// The body is JSON with unknown or invalid content.
+pub const INVALID_BODY: Kind = Kind {
+    code: "invalid-body",
+    class: FailureClass::Caller,
+    status: 400,
+    title: "The body has unknown or invalid content",
+    cause: "the body is empty, or has an unknown member, a member twice, or a value of the wrong type",
+    remedy: "correct the body",
+};
+
+/// The body ended early.
+pub const INCOMPLETE_BODY: Kind = Kind {
+    code: "incomplete-body",
+    class: FailureClass::Caller,
+    status: 400,
+    title: "The body is incomplete",
+    cause: "the connection ended within the body",
+    remedy: "send the request again",
+};
+
+/// The body took too long.
+pub const BODY_TIMEOUT: Kind = Kind {
+    code: "body-timeout",
+    class: FailureClass::Retry,
+    status: 408,
+    title: "The body did not arrive in time",
+    cause: "the body took longer than 10 seconds",
+    remedy: "send the request again",
+};
+
+/// Other lists use the memory.
+pub const BUSY: Kind = Kind {
+    code: "busy",
+    class: FailureClass::Retry,
+    status: 503,
+    title: "There are too many long lists at once",
+    cause: "other lists use the memory that an instance has for lists",
+    remedy: "try later, or list in parts, with `limit` and `page_token`",
+};
+
+/// A problem document: the members of RFC 9457, and those of a failure.
+#[derive(Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// A reference to the description of this kind of problem.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// The kind of problem, for a person. The same for every occurrence.
+    /// The title of the code, the same for every occurrence.
     pub title: &'static str,
     /// The HTTP status.
     pub status: u16,
-    /// The explanation of this occurrence, for a person.
-    pub detail: String,
-    /// The kind of problem, for a program.
+    /// The code of the failure.
     pub code: &'static str,
-    /// The suggested remedy, for a person.
+    /// The class of the failure.
+    pub class: FailureClass,
+    /// The description of this occurrence: one clause in lower case.
+    pub message: String,
+    /// The way to solve the problem, as a sentence.
     pub remedy: String,
-    /// True if the same request may succeed when it is repeated later.
-    pub retryable: bool,
-    /// True if the user may have been changed despite the problem. Check the user before reporting a failure.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// The time to wait before the next attempt, in seconds.
+    pub retry_after: Option<u32>,
+    /// True if a change was sent whose outcome is not known.
     pub may_have_changed: bool,
-    /// The seconds to wait before the next attempt, if 1Password sent them.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retry_after: Option<u64>,
-    /// The error response of 1Password, if there was one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub service: Option<Reply>,
-    /// The variable of the application to check first.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub setting: Option<String>,
-    /// The invalid argument.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub argument: Option<String>,
-    /// The ids of the users with the e-mail address, at most 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub user_ids: Option<Vec<String>>,
-    /// The method that the resource supports, for the header `Allow`.
-    #[serde(skip)]
+    /// The argument, setting or secret at fault, in the spelling of this API.
+    pub subject: Option<Subject>,
+    /// The id of the user that the failure is about.
+    pub user_id: Option<String>,
+    /// The ids of the users that have the address.
+    pub candidates: Vec<String>,
+    /// True if there are more candidates.
+    pub more_candidates: bool,
+    /// The error of 1Password.
+    pub service: Option<ServiceError>,
+    /// The method that the resource supports, for the header `Allow`. Not a member of the document.
     pub allow: Option<&'static str>,
 }
 
-/// An error response of 1Password.
-#[derive(Debug, PartialEq, Eq, Serialize)]
-#[cfg_attr(test, derive(JsonSchema))]
-pub struct Reply {
-    /// The HTTP status.
-    pub status: u16,
-    /// The error code: a number of `google.rpc.Code`, or an OAuth 2.0 error.
-    pub code: Option<String>,
-    /// The error message. May be empty.
-    pub message: String,
-}
-
 impl Problem {
-    /// Creates a problem. `code` must be in [`KINDS`].
+    /// Creates a problem of this API's own.
     #[must_use]
-    pub fn new(code: &'static str, status: u16, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
-        let title = KINDS.iter().find(|kind| kind.code == code).map_or("", |kind| kind.title);
+    pub fn new(kind: Kind, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
-            kind: format!("/openapi.json#/x-problems/{code}"),
-            title,
-            status,
-            detail: detail.into(),
-            code,
+            title: kind.title,
+            status: kind.status,
+            code: kind.code,
+            class: kind.class,
+            message: message.into(),
             remedy: remedy.into(),
-            retryable: false,
-            may_have_changed: false,
             retry_after: None,
+            may_have_changed: false,
+            subject: None,
+            user_id: None,
+            candidates: Vec::new(),
+            more_candidates: false,
             service: None,
-            setting: None,
-            argument: None,
-            user_ids: None,
             allow: None,
         }
     }
 
-    /// The configured keys are not usable. The response does not say why, since the caller is not authenticated.
+    /// True if the same request may succeed when it is repeated later.
     #[must_use]
-    pub fn keys_not_usable(retryable: bool) -> Self {
-        let problem = Self::new(
-            "keys-not-usable",
-            503,
-            "all requests are refused, because the configured keys are not usable",
-            "Look in the service's log for the problem with reader_keys or responder_keys.",
-        );
-        Self { retryable, ..problem }
+    pub fn is_retryable(&self) -> bool {
+        self.class == FailureClass::Retry
+    }
+
+    /// The configured keys are not usable, or not readable. The response does not say why, since the caller is not
+    /// authenticated.
+    #[must_use]
+    pub fn keys(kind: Kind) -> Self {
+        let message = if kind == KEYS_NOT_READABLE { "cannot be read" } else { "are not usable" };
+        Self::new(
+            kind,
+            format!("all requests are refused, because the configured keys {message}"),
+            "Look in the log of the service for the problem with reader_keys or responder_keys.",
+        )
     }
 
     /// The request has no key, or one that is not accepted.
     #[must_use]
     pub fn unauthorized() -> Self {
         let remedy = "Send the header Authorization: Bearer followed by a key of this service, without its label.";
-        Self::new("unauthorized", 401, "the request has no valid key", remedy)
+        Self::new(UNAUTHORIZED, "the request has no valid key", remedy)
     }
 
     /// The role of the key is not sufficient.
     #[must_use]
     pub fn forbidden() -> Self {
         let remedy = "Use a key from responder_keys. Keys from reader_keys are read-only.";
-        Self::new("forbidden", 403, "this key does not allow changes", remedy)
+        Self::new(FORBIDDEN, "this key does not allow changes", remedy)
     }
 
-    /// An error that the caller's arguments did not cause. A page token that 1Password refuses is its own.
+    /// The error of a list: the remedy names the ways to get longer lists from this API.
     #[must_use]
-    pub fn upstream(error: Error) -> Self {
-        let is_page_token = error.may_be_the_page_token();
-        let problem = Self::from(error);
-        if is_page_token { Self { status: 502, argument: None, ..problem } } else { problem }
-    }
-
-    /// The list exceeds the bounds of one response.
-    #[must_use]
-    pub fn list_too_long() -> Self {
-        let detail = "the list has more users or more text than one response may have";
-        let remedy = format!(
-            "Request the list in parts, with limit and page_token. One user per line (Accept: application/x-ndjson) allows \
-             up to {MAX_LISTING} users, one JSON object up to {MAX_USERS}."
-        );
-        Self::new("list-too-long", 422, detail, remedy)
+    pub fn of_list(error: Error) -> Self {
+        let is_long = matches!(error, Error::TooManyUsers(_));
+        let mut problem = Self::from(error);
+        if is_long {
+            problem.remedy = format!(
+                "List the account in parts, with limit and page_token. One user per line (Accept: application/x-ndjson) \
+                 allows up to {MAX_LISTING} users, one JSON object up to {MAX_USERS}."
+            );
+        }
+        problem
     }
 
     /// Other lists use the memory that an instance has for lists.
     #[must_use]
     pub fn busy() -> Self {
-        let remedy = "Try again later, or request the list in parts, with limit and page_token.";
-        let problem = Self::new("busy", 503, "too many long lists are being sent at once", remedy);
-        Self { retryable: true, ..problem }
+        let remedy = "Try again later, or list the account in parts, with limit and page_token.";
+        Self::new(BUSY, "too many long lists are being sent at once", remedy)
     }
 
     /// An invalid argument.
@@ -188,81 +297,83 @@ impl Problem {
     }
 }
 
-/// The names of settings, secrets and arguments in the core's spelling. This API spells them with underscores.
-const NAMES: [&str; 9] = [
-    "access-token",
-    "account-id",
-    "api-version",
-    "base-url",
-    "client-id",
-    "client-secret",
-    "max-attempts",
-    "page-token",
-    "user-agent",
-];
+/// The failure of an error in the spelling of this API.
+#[must_use]
+pub fn failure(error: Error) -> Failure {
+    Failure::from(error).respelled(spelled)
+}
 
-/// Replaces these names in a text of the core with their spelling in this API.
-fn with_underscores(text: &str) -> String {
-    NAMES.iter().fold(text.to_owned(), |text, name| text.replace(name, &name.replace('-', "_")))
+/// The name of a setting, secret or argument in the spelling of this API: `client_secret` for `client-secret`.
+#[must_use]
+pub fn spelled(name: &str) -> String {
+    name.replace('-', "_")
 }
 
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
-        // Only the name at the beginning is replaced: the rest may quote text from elsewhere.
-        let detail = match &error {
-            Error::Misconfigured { name, .. } | Error::InvalidArgument { argument: name, .. } => {
-                error.to_string().replacen(name, &with_underscores(name), 1)
-            }
-            _ => error.to_string(),
-        };
-        let remedy = with_underscores(&error.remedy());
-        let mut problem = Self::new(error.code(), status(&error), detail, remedy);
-        problem.retryable = error.is_retryable();
-        problem.may_have_changed = error.may_have_changed();
-        problem.retry_after = error.retry_after().map(|pause| pause.as_secs());
-        problem.service = error.service().map(|core_::ServiceError { status, code, message }| Reply {
-            status: *status,
-            code: code.clone(),
-            message: message.clone(),
-        });
-        let name = |name: &str| Some(with_underscores(name));
-        match &error {
-            Error::Misconfigured { name: setting, .. } | Error::Unauthenticated { name: setting, .. } => {
-                problem.setting = name(setting);
-            }
-            Error::Unavailable { cause: UnavailableCause::Lookup { name: setting, .. }, .. } => {
-                problem.setting = name(setting)
-            }
-            Error::InvalidArgument { argument, .. } => problem.argument = name(argument),
-            error if error.may_be_the_page_token() => problem.argument = name("page-token"),
-            Error::AmbiguousUser { ids, .. } => problem.user_ids = Some(ids.clone()),
-            _ => {}
-        }
-        problem
+        let is_timeout = is_timeout(&error);
+        let problem = Self::from(failure(error));
+        if is_timeout { Self { status: TIMEOUT_STATUS, ..problem } } else { problem }
     }
 }
 
-/// The HTTP status: 4xx if the caller can correct the cause, 5xx if it lies in this service's settings or at 1Password. Never
-/// 500, which is left for unexpected failures.
-fn status(error: &Error) -> u16 {
-    match error {
-        Error::InvalidArgument { .. } => 400,
-        Error::PermissionDenied { .. } => 403,
-        Error::UserNotFound { .. } => 404,
-        Error::LastOwner { .. } | Error::ExternallyManaged { .. } => 409,
-        Error::AmbiguousUser { .. } => 422,
-        Error::Unavailable { cause: UnavailableCause::Deadline(_), .. } => 504,
-        Error::Unavailable { cause: UnavailableCause::Transport { error, .. }, .. }
-            if error.fault == TransportFault::Timeout =>
-        {
-            504
+impl From<Failure> for Problem {
+    /// The problem of a failure in the spelling of this API, with the status of its code.
+    fn from(failure: Failure) -> Self {
+        let (class, entry) = (failure.class(), failure.code.entry());
+        Self {
+            title: entry.title,
+            status: entry.http_status,
+            code: entry.code,
+            class,
+            message: failure.message,
+            remedy: failure.remedy,
+            retry_after: failure.retry_after,
+            may_have_changed: failure.may_have_changed,
+            subject: failure.subject,
+            user_id: failure.user_id,
+            candidates: failure.candidates,
+            more_candidates: failure.more_candidates,
+            service: failure.service,
+            allow: None,
         }
-        Error::Misconfigured { .. }
-        | Error::Unauthenticated { .. }
-        | Error::RateLimited { .. }
-        | Error::Unavailable { .. } => 503,
-        error if error.may_be_the_page_token() => 400,
-        _ => 502,
+    }
+}
+
+/// The HTTP status of `unavailable` if 1Password did not answer in time. All other statuses are those of the catalogue.
+pub const TIMEOUT_STATUS: u16 = 504;
+
+fn is_timeout(error: &Error) -> bool {
+    match error {
+        Error::Unavailable { cause: UnavailableCause::Deadline(_), .. } => true,
+        Error::Unavailable { cause: UnavailableCause::Transport { error, .. }, .. } => {
+            error.fault == TransportFault::Timeout
+        }
+        _ => false,
+    }
+}
+
+impl Serialize for Problem {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut json = serializer.serialize_struct("Problem", 16)?;
+        json.serialize_field("type", &format_args!("/openapi.json#/x-problems/{}", self.code))?;
+        json.serialize_field("title", self.title)?;
+        json.serialize_field("status", &self.status)?;
+        json.serialize_field("detail", &self.message)?;
+        // The members of a failure, in their order.
+        json.serialize_field("code", self.code)?;
+        json.serialize_field("class", self.class.name())?;
+        json.serialize_field("message", &self.message)?;
+        json.serialize_field("remedy", &self.remedy)?;
+        json.serialize_field("retryable", &self.is_retryable())?;
+        json.serialize_field("retry_after", &self.retry_after)?;
+        json.serialize_field("may_have_changed", &self.may_have_changed)?;
+        json.serialize_field("subject", &self.subject)?;
+        json.serialize_field("user_id", &self.user_id)?;
+        json.serialize_field("candidates", &self.candidates)?;
+        json.serialize_field("more_candidates", &self.more_candidates)?;
+        json.serialize_field("service", &self.service)?;
+        json.end()
     }
 }
 
@@ -271,7 +382,9 @@ fn status(error: &Error) -> u16 {
 mod tests {
     use std::time::Duration;
 
-    use onepassword_users_core::{ServiceError, SettingError, TransportError, UserRef};
+    use onepassword_users_core::catalogue::ERRORS;
+    use onepassword_users_core::{SettingError, SubjectKind, TransportError, UserRef};
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -280,7 +393,7 @@ mod tests {
     }
 
     fn unavailable(cause: UnavailableCause) -> Error {
-        Error::Unavailable { cause, retry_after: Some(Duration::from_secs(7)), may_have_changed: true }
+        Error::Unavailable { cause, retry_after: Some(Duration::from_secs(7)), may_have_changed: Some("A".into()) }
     }
 
     fn transport(fault: TransportFault) -> UnavailableCause {
@@ -290,51 +403,68 @@ mod tests {
         }
     }
 
-    /// Every error of the core becomes a problem of a documented kind and status.
     #[test]
-    fn every_error_has_its_status() {
+    fn an_error_has_the_status_of_its_code_or_that_of_a_timeout() {
         for (error, status) in [
             (Error::InvalidArgument { argument: "page-token", problem: ArgumentError::Driver(String::new()) }, 400),
+            (Error::PageTokenRefused { service: service(400) }, 400),
             (Error::Misconfigured { name: "base-url", problem: SettingError::Missing, service: None }, 503),
-            (Error::Unauthenticated { name: "client-secret", service: service(401) }, 503),
-            (Error::PermissionDenied { permission: "list users", service: service(403) }, 403),
             (Error::UserNotFound { user: UserRef::Id("A".into()), service: None }, 404),
-            (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 422),
-            (Error::LastOwner { service: service(403) }, 409),
-            (Error::ExternallyManaged { service: service(403) }, 409),
-            (Error::RateLimited { retry_after: None, service: service(429) }, 503),
+            (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 409),
             (unavailable(UnavailableCause::Service(service(503))), 503),
-            (unavailable(UnavailableCause::Lookup { name: "client-secret", detail: String::new() }), 503),
+            (unavailable(UnavailableCause::Lookup { name: Some("client-secret"), detail: String::new() }), 503),
             (unavailable(transport(TransportFault::Connect)), 503),
             (unavailable(transport(TransportFault::Timeout)), 504),
             (unavailable(UnavailableCause::Deadline(Duration::from_secs(1))), 504),
-            (Error::InvalidResponse { problem: String::new(), status: 200, may_have_changed: false }, 502),
             (Error::Other { problem: String::new(), service: Some(service(400)) }, 502),
-            (Error::Other { problem: String::new(), service: Some(service(409)) }, 502),
-            (Error::Other { problem: String::new(), service: None }, 502),
         ] {
-            let problem = Problem::from(error.clone());
-            assert_eq!(problem.status, status, "{error:?}");
-            let kind = KINDS.iter().find(|kind| kind.code == problem.code).unwrap();
-            assert!(kind.statuses.contains(&status) && !problem.remedy.is_empty(), "{problem:?}");
+            assert_eq!(Problem::from(error.clone()).status, status, "{error:?}");
+        }
+    }
+
+    /// 500 is left for unexpected failures of the platform.
+    #[test]
+    fn codes_are_unique_and_have_an_error_status_that_is_not_500() {
+        let own = KINDS.iter().map(|kind| (kind.code, kind.status));
+        let codes: Vec<(&str, u16)> =
+            ERRORS.iter().map(|code| (code.name(), code.entry().http_status)).chain(own).collect();
+        for (place, (code, status)) in codes.iter().enumerate() {
+            assert!((400..600).contains(status) && *status != 500, "{code}: {status}");
+            assert!(!codes.iter().skip(place + 1).any(|(other, _)| other == code), "{code}");
+        }
+    }
+
+    /// The members of a failure, under the same names and with the same values.
+    #[test]
+    fn a_problem_has_all_members_of_a_failure() {
+        for error in [
+            unavailable(UnavailableCause::Service(service(503))),
+            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()] },
+            Error::Unauthenticated { name: "client-secret", service: service(401) },
+        ] {
+            let mut problem = serde_json::to_value(Problem::from(error.clone())).unwrap();
+            let failure = serde_json::to_value(failure(error)).unwrap();
+            let members = problem.as_object_mut().unwrap();
+            assert_eq!(members.remove("detail").as_ref(), failure.get("message"));
+            for member in ["type", "title", "status"] {
+                assert!(members.remove(member).is_some());
+            }
+            assert_eq!(problem, failure);
         }
     }
 
     #[test]
     fn a_problem_has_the_names_of_this_api() {
         let problem = Problem::from(unavailable(UnavailableCause::Service(service(503))));
-        assert_eq!((problem.retry_after, problem.retryable, problem.may_have_changed), (Some(7), true, true));
-        assert_eq!(problem.service.unwrap().code.as_deref(), Some("7"));
+        assert_eq!((problem.retry_after, problem.is_retryable(), problem.may_have_changed), (Some(7), true, true));
         let problem = Problem::from(Error::Unauthenticated { name: "client-secret", service: service(401) });
-        assert_eq!(problem.setting.as_deref(), Some("client_secret"));
+        assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Secret, name: "client_secret".into() }));
         assert!(problem.remedy.starts_with("Check client_id and client_secret"), "{}", problem.remedy);
         let problem = Problem::argument("page-token", "x");
-        assert_eq!(problem.argument.as_deref(), Some("page_token"));
-        assert_eq!(problem.detail, "the argument page_token cannot be used: x");
-        let text = serde_json::to_string(&Problem::unauthorized()).unwrap();
-        assert!(
-            !text.contains("null") && text.contains(r##""type":"/openapi.json#/x-problems/unauthorized""##),
-            "{text}"
-        );
+        assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Argument, name: "page_token".into() }));
+        assert_eq!(problem.message, "the argument page_token cannot be used: x");
+        let problem = serde_json::to_value(Problem::unauthorized()).unwrap();
+        assert_eq!(problem.get("type"), Some(&json!("/openapi.json#/x-problems/unauthorized")));
+        assert_eq!((problem.get("retry_after"), problem.get("class")), (Some(&Value::Null), Some(&json!("caller"))));
     }
 }

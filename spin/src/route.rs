@@ -1,16 +1,18 @@
 //! Parsing of requests: method, path, query and body become a [`Route`] and its options, or a problem.
 
-use onepassword_users_core::{ListQuery, MAX_USERS, StateFilter, UserRef};
+use onepassword_users_core::{Error, FindError, ListQuery, MAX_FIND_USERS, MAX_USERS, StateFilter, UserRef};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
 use crate::access::Role;
-use crate::json::ChangeOptions;
-use crate::problem::Problem;
+use crate::json::{ChangeOptions, FindUsers};
+use crate::problem::{self, Problem};
 
-/// The longest request body, in bytes.
-pub const MAX_BODY: usize = 64 * 1024;
+/// The longest body of a change or a test, in bytes.
+const MAX_OPTIONS_BODY: usize = 64 * 1024;
+/// The longest body of a search, in bytes: 1,000 users with the longest ids and addresses that are accepted fit.
+const MAX_FIND_BODY: usize = 2 * 1024 * 1024;
 
 /// The requested operation.
 #[derive(Debug, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub enum Route {
     },
     /// Look up one user.
     Get(UserRef),
+    /// Look up several users. The body names them.
+    Find,
     /// Suspend a user.
     Suspend(UserRef),
     /// Reactivate a user.
@@ -37,8 +41,8 @@ pub enum Route {
 }
 
 /// The remedy for an unknown path or method: a verb of a change may be misspelt.
-const USER_ROUTES: &str = "A user is looked up with GET /v1/users/{user}, and changed with POST /v1/users/{user}:suspend or \
-                     POST /v1/users/{user}:reactivate.";
+const USER_ROUTES: &str = "A user is looked up with GET /v1/users/{user}, several with POST /v1/users:find, and a user is \
+                     changed with POST /v1/users/{user}:suspend or POST /v1/users/{user}:reactivate.";
 
 /// The path of the health check, the only one that needs no key.
 pub const HEALTH: &str = "/healthz";
@@ -55,6 +59,11 @@ impl Route {
             "/v1/users" => {
                 require_method("GET", method)?;
                 return Ok(Self::List { query: list_query(query)?, ndjson: prefers_ndjson(accept) });
+            }
+            "/v1/users:find" => {
+                require_method("POST", method)?;
+                no_parameters(query)?;
+                return Ok(Self::Find);
             }
             "/v1/test" => {
                 require_method("POST", method)?;
@@ -76,7 +85,7 @@ impl Route {
         let user = path.strip_prefix("/v1/users/").filter(|user| !user.is_empty() && !user.contains('/'));
         let Some(user) = user else {
             let remedy = format!("GET /openapi.json describes all resources. {USER_ROUTES}");
-            return Err(Problem::new("not-found", 404, "there is no such resource", remedy));
+            return Err(Problem::new(problem::NOT_FOUND, "there is no such resource", remedy));
         };
         let Ok(user) = percent_decode_str(user).decode_utf8() else {
             return Err(Problem::argument("user", "its percent-encoding is not valid UTF-8"));
@@ -100,7 +109,7 @@ impl Route {
     pub fn required_role(&self) -> Option<Role> {
         match self {
             Self::Suspend(_) | Self::Reactivate(_) => Some(Role::Responder),
-            Self::List { .. } | Self::Get(_) | Self::Test | Self::OpenApi => Some(Role::Reader),
+            Self::List { .. } | Self::Get(_) | Self::Find | Self::Test | Self::OpenApi => Some(Role::Reader),
             Self::Health => None,
         }
     }
@@ -111,6 +120,7 @@ impl Route {
         match self {
             Self::List { .. } => "list-users",
             Self::Get(_) => "get-user",
+            Self::Find => "find-users",
             Self::Suspend(_) => "suspend-user",
             Self::Reactivate(_) => "reactivate-user",
             Self::Test => "test",
@@ -124,19 +134,37 @@ impl Route {
     pub fn user(&self) -> Option<&str> {
         match self {
             Self::Get(user) | Self::Suspend(user) | Self::Reactivate(user) => {
-                let (UserRef::Id(user) | UserRef::Email(user)) = user;
+                let (UserRef::Id(user) | UserRef::Email(user) | UserRef::Known { id: user, .. }) = user;
                 Some(user)
             }
-            Self::List { .. } | Self::Test | Self::OpenApi | Self::Health => None,
+            Self::List { .. } | Self::Find | Self::Test | Self::OpenApi | Self::Health => None,
         }
     }
 
-    /// True if this has a request body. Other bodies are ignored.
+    /// The longest request body, in bytes; `None` if this has no body. Other bodies are ignored.
     #[must_use]
-    pub fn takes_body(&self) -> bool {
-        matches!(self, Self::Suspend(_) | Self::Reactivate(_) | Self::Test)
+    pub fn max_body(&self) -> Option<usize> {
+        match self {
+            Self::Suspend(_) | Self::Reactivate(_) | Self::Test => Some(MAX_OPTIONS_BODY),
+            Self::Find => Some(MAX_FIND_BODY),
+            Self::List { .. } | Self::Get(_) | Self::OpenApi | Self::Health => None,
+        }
+    }
+
+    /// The remedy for a body that is not right.
+    #[must_use]
+    pub fn body_remedy(&self) -> &'static str {
+        match self {
+            Self::Find => FIND_REMEDY,
+            Self::Test => EMPTY_REMEDY,
+            _ => CHANGE_REMEDY,
+        }
     }
 }
+
+const CHANGE_REMEDY: &str = "Send {\"dry_run\":true}, {}, or no body.";
+const EMPTY_REMEDY: &str = "Send {}, or no body.";
+const FIND_REMEDY: &str = "Send {\"users\":[…]} with at most 1,000 ids, addresses and objects with id, email or both.";
 
 /// Parses the body of a change: a JSON object, or nothing.
 ///
@@ -144,7 +172,7 @@ impl Route {
 ///
 /// A media type other than JSON, malformed JSON, or an unknown, duplicate or mistyped member.
 pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<ChangeOptions, Problem> {
-    options(content_type, body, "Send {\"dry_run\":true}, {}, or no body.")
+    options(content_type, body, CHANGE_REMEDY)
 }
 
 /// Parses the body of a request without options: `{}`, or nothing.
@@ -156,7 +184,23 @@ pub fn no_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<(), Proble
     #[derive(Default, Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Empty {}
-    options(content_type, body, "Send {}, or no body.").map(|Empty {}| ())
+    options(content_type, body, EMPTY_REMEDY).map(|Empty {}| ())
+}
+
+/// Parses the body of a search: the users to find.
+///
+/// # Errors
+///
+/// As [`change_options`], an empty body, or more than 1,000 users.
+pub fn users_to_find(content_type: Option<&[u8]>, body: &[u8]) -> Result<FindUsers, Problem> {
+    if body.is_empty() {
+        return Err(Problem::new(problem::INVALID_BODY, "the body is empty", FIND_REMEDY));
+    }
+    let find: FindUsers = object(content_type, body, FIND_REMEDY)?;
+    if find.users.count > MAX_FIND_USERS {
+        return Err(Error::from(FindError { users: find.users.count }).into());
+    }
+    Ok(find)
 }
 
 fn options<T: Default + DeserializeOwned>(
@@ -164,15 +208,17 @@ fn options<T: Default + DeserializeOwned>(
     body: &[u8],
     remedy: &str,
 ) -> Result<T, Problem> {
-    if body.is_empty() {
-        return Ok(T::default());
-    }
+    if body.is_empty() { Ok(T::default()) } else { object(content_type, body, remedy) }
+}
+
+/// Parses a JSON object.
+fn object<T: DeserializeOwned>(content_type: Option<&[u8]>, body: &[u8], remedy: &str) -> Result<T, Problem> {
     let media_type = content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default();
     if !media_type.trim_ascii().eq_ignore_ascii_case(b"application/json") {
-        let remedy = "Send the header Content-Type: application/json, or no body.";
-        return Err(Problem::new("unsupported-media-type", 415, "the body is not declared as JSON", remedy));
+        let remedy = format!("Send the header Content-Type: application/json. {remedy}");
+        return Err(Problem::new(problem::UNSUPPORTED_MEDIA_TYPE, "the body is not declared as JSON", remedy));
     }
-    let invalid = |detail: String| Problem::new("invalid-body", 400, detail, remedy);
+    let invalid = |message: String| Problem::new(problem::INVALID_BODY, message, remedy);
     // Serde would accept an array for a struct.
     let is_object = body.trim_ascii_start().first() == Some(&b'{');
     let parsed = if is_object { serde_json::from_slice(body).map(Some) } else { check_syntax(body) };
@@ -181,8 +227,9 @@ fn options<T: Default + DeserializeOwned>(
         Ok(None) => Err(invalid("the body is not a JSON object".into())),
         Err(error) if error.is_data() => Err(invalid(format!("the body is invalid: {}", truncate(&error.to_string())))),
         Err(error) => {
-            let detail = format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
-            Err(Problem::new("malformed-json", 400, detail, remedy))
+            let message =
+                format!("the body is not well-formed JSON (line {}, column {})", error.line(), error.column());
+            Err(Problem::new(problem::MALFORMED_JSON, message, remedy))
         }
     }
 }
@@ -196,12 +243,13 @@ fn require_method(allowed: &'static str, method: &str) -> Result<(), Problem> {
     if method == allowed {
         return Ok(());
     }
-    let detail = format!("this resource supports only {allowed}");
-    let problem = Problem::new("method-not-allowed", 405, detail, format!("Use {allowed}."));
+    let message = format!("this resource supports only {allowed}");
+    let problem = Problem::new(problem::METHOD_NOT_ALLOWED, message, format!("Use {allowed}."));
     Err(Problem { allow: Some(allowed), ..problem })
 }
 
-fn user_ref(user: &str) -> UserRef {
+/// A text with an `@` is an address, any other an id.
+pub(crate) fn user_ref(user: &str) -> UserRef {
     if user.contains('@') { UserRef::Email(user.into()) } else { UserRef::Id(user.into()) }
 }
 
@@ -237,12 +285,8 @@ fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[
                 [] => "This resource has no parameters.".into(),
                 names => format!("The parameters are {}.", names.join(", ")),
             };
-            return Err(Problem::new(
-                "unknown-parameter",
-                400,
-                format!("there is no parameter {:?}", truncate(&name)),
-                remedy,
-            ));
+            let message = format!("there is no parameter {:?}", truncate(&name));
+            return Err(Problem::new(problem::UNKNOWN_PARAMETER, message, remedy));
         };
         if place.replace(value.into_owned()).is_some() {
             return Err(Problem::argument(name, "it is given more than once"));
@@ -304,6 +348,7 @@ mod tests {
         }
         assert_eq!(parse("GET", "/v1/users/a%2Fb"), Ok(Route::Get(id("a/b"))), "the core refuses it");
         assert_eq!(parse("POST", "/v1/users/:suspend"), Ok(Route::Suspend(id(""))), "and this");
+        assert_eq!(parse("POST", "/v1/users:find"), Ok(Route::Find));
         assert_eq!(parse("POST", "/v1/test"), Ok(Route::Test));
         assert_eq!(parse("GET", "/openapi.json"), Ok(Route::OpenApi));
     }
@@ -324,6 +369,7 @@ mod tests {
             ("POST", "/v1/users/A:delete"),
             ("PUT", "/v1/users/A:reactivate"),
             ("GET", "/v1/test"),
+            ("GET", "/v1/users:find"),
             ("OPTIONS", "/openapi.json"),
         ] {
             assert_eq!(parse(method, path), Err("method-not-allowed"), "{method} {path}");
@@ -350,9 +396,13 @@ mod tests {
 
     #[test]
     fn only_changes_need_a_responder() {
-        for (method, path) in
-            [("GET", "/v1/users"), ("GET", "/v1/users/A"), ("POST", "/v1/test"), ("GET", "/openapi.json")]
-        {
+        for (method, path) in [
+            ("GET", "/v1/users"),
+            ("GET", "/v1/users/A"),
+            ("POST", "/v1/users:find"),
+            ("POST", "/v1/test"),
+            ("GET", "/openapi.json"),
+        ] {
             assert_eq!(parse(method, path).unwrap().required_role(), Some(Role::Reader));
         }
         for verb in ["suspend", "reactivate"] {
@@ -403,6 +453,65 @@ mod tests {
             (read("{\"dry_run\":true}"), read("[]"), read("{")),
             (Err("invalid-body"), Err("invalid-body"), Err("malformed-json"))
         );
+    }
+
+    #[test]
+    fn users_to_find_are_read_strictly() {
+        let read = |body: &str| users_to_find(Some(b"application/json"), body.as_bytes());
+        let users: Vec<UserRef> =
+            read(r#"{"users":["A","a@b",{"id":"A"},{"email":"a@b"},{"id":"A","email":"a@b"},"",{"id":"a@b"}, "A"]}"#)
+                .unwrap()
+                .users
+                .references
+                .iter()
+                .map(UserRef::from)
+                .collect();
+        let (id, email) = (|| UserRef::Id("A".into()), || UserRef::Email("a@b".into()));
+        let known = UserRef::Known { id: "A".into(), email: "a@b".into() };
+        let others = [UserRef::Id("".into()), UserRef::Id("a@b".into()), id()];
+        assert_eq!(users, [[id(), email(), id(), email(), known].as_slice(), &others].concat());
+        assert_eq!(read(r#"{"users":[]}"#).unwrap().users.count, 0);
+
+        for (body, words) in [
+            ("", "empty"),
+            ("[]", "not a JSON object"),
+            ("{}", "missing field `users`"),
+            (r#"{"users":null}"#, "null"),
+            (r#"{"users":"A"}"#, "expected an array of users"),
+            (r#"{"users":{}}"#, "expected an array of users"),
+            (r#"{"users":[],"users":[]}"#, "duplicate field `users`"),
+            (r#"{"users":[],"limit":1}"#, "unknown field `limit`"),
+            (r#"{"users":[1]}"#, "expected an id, an address, or an object"),
+            (r#"{"users":[null]}"#, "expected an id, an address, or an object"),
+            (r#"{"users":[["A"]]}"#, "expected an id, an address, or an object"),
+            (r#"{"users":[{}]}"#, "neither id nor email"),
+            (r#"{"users":[{"id":null}]}"#, "null"),
+            (r#"{"users":[{"id":1}]}"#, "expected a string"),
+            (r#"{"users":[{"id":"A","id":"B"}]}"#, "duplicate field `id`"),
+            (r#"{"users":[{"id":"A","name":"B"}]}"#, "unknown field `name`"),
+        ] {
+            let problem = read(body).unwrap_err();
+            assert_eq!(problem.code, "invalid-body", "{body}");
+            assert!(problem.message.contains(words), "{body}: {}", problem.message);
+        }
+        for body in [r#"{"users":["#, r#"{"users":[]}}"#, r#"{"users":["A" "B"]}"#] {
+            assert_eq!(read(body).unwrap_err().code, "malformed-json", "{body}");
+        }
+        assert_eq!(users_to_find(None, br#"{"users":[]}"#).unwrap_err().code, "unsupported-media-type");
+    }
+
+    #[test]
+    fn a_search_has_at_most_1000_users_of_any_length() {
+        let body = |count: usize, user: &str| format!(r#"{{"users":[{}]}}"#, vec![user; count].join(","));
+        let read = |body: &str| users_to_find(Some(b"application/json"), body.as_bytes());
+        let find = read(&body(1000, r#""A""#)).unwrap();
+        assert_eq!((find.users.references.len(), find.users.count), (1000, 1000));
+        let problem = read(&body(1234, r#""A""#)).unwrap_err();
+        assert_eq!((problem.code, problem.subject.unwrap().name), ("invalid-argument", "users".into()));
+        assert!(problem.message.contains("there are 1234 users"), "{}", problem.message);
+
+        let longest = format!(r#"{{"id":"{}","email":"{}@example.com"}}"#, "A".repeat(128), "a".repeat(1012));
+        assert!(body(1000, &longest).len() <= MAX_FIND_BODY);
     }
 
     #[test]

@@ -9,19 +9,19 @@ use futures::stream::iter;
 use http::header::{self, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use onepassword_users_core::{ChangeMode, ListQuery, LookupError, Secret, Session};
+use onepassword_users_core::{ChangeMode, Error, ListQuery, LookupErrorKind, Secret, Session, TestReport, UserRef};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
 
 use crate::access::{Caller, Keys};
 use crate::clock::within;
-use crate::driver::{run, session, variable};
-use crate::json::{Change, Health, StateChange, TestReport, User};
+use crate::driver::{look_up, run, session};
+use crate::json::{FoundUser, FoundUsers, Health};
 use crate::list::{JsonList, List, Reservation};
 use crate::log::Entry;
 use crate::log_line::Log;
-use crate::problem::Problem;
-use crate::route::{self, HEALTH, MAX_BODY, Route};
+use crate::problem::{self, Problem};
+use crate::route::{self, HEALTH, Route};
 
 /// The timeout for receiving a request body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -69,52 +69,60 @@ async fn respond(request: Request, entry: &mut Entry) -> Result<Content, Problem
     if caller.map(|caller| caller.role) < route.required_role() {
         return Err(Problem::forbidden());
     }
-    let body = if route.takes_body() { read_body(body).await? } else { Vec::new() };
+    let body = match route.max_body() {
+        Some(max) => read_body(body, max, route.body_remedy()).await?,
+        None => Vec::new(),
+    };
     run_route(route, value(header::CONTENT_TYPE), &body, entry).await
 }
 
 /// The accepted keys. They are read for each request, so that a new key takes effect immediately.
 async fn keys(entry: &mut Entry) -> Result<Keys, Problem> {
-    let lists = async { Ok((key_list("reader_keys").await?, key_list("responder_keys").await?)) };
-    let keys = match lists.await {
-        Ok((readers, responders)) => {
-            Keys::parse(readers.expose(), responders.expose()).map_err(|reason| (reason, false))
+    let keys = match look_up(&["reader_keys", "responder_keys"], Secret::new).await {
+        Ok(lists) => {
+            let list = |place: usize| lists.get(place).and_then(Option::as_ref).map_or("", Secret::expose);
+            Keys::parse(list(0), list(1)).map_err(|reason| (problem::KEYS_NOT_USABLE, reason))
         }
-        Err(LookupError::Denied(reason)) => Err((reason, false)),
-        Err(LookupError::Unavailable(reason)) => Err((reason, true)),
+        Err(error) => {
+            let kind = match error.kind {
+                LookupErrorKind::Denied => problem::KEYS_NOT_USABLE,
+                LookupErrorKind::Unavailable => problem::KEYS_NOT_READABLE,
+            };
+            Err((kind, format!("the variable {}: {}", error.name.unwrap_or_default(), error.reason)))
+        }
     };
-    keys.map_err(|(reason, retryable)| {
+    keys.map_err(|(kind, reason)| {
         entry.problem = Some(reason);
-        Problem::keys_not_usable(retryable)
+        Problem::keys(kind)
     })
-}
-
-async fn key_list(name: &str) -> Result<Secret, LookupError> {
-    Ok(Secret::new(variable(name).await?.unwrap_or_default()))
 }
 
 fn authenticate(keys: Keys, authorization: Option<&[u8]>) -> Result<Caller, Problem> {
     keys.authenticate(authorization.unwrap_or_default()).ok_or_else(Problem::unauthorized)
 }
 
-/// Reads a request body, within [`MAX_BODY`] and [`BODY_TIMEOUT`].
-async fn read_body(body: spin_sdk::wasip3::http_compat::IncomingRequestBody) -> Result<Vec<u8>, Problem> {
-    let remedy = "Send the request again.";
-    let incomplete = |status, detail: &str| Problem::new("incomplete-body", status, detail, remedy);
+/// Reads a request body of at most `max` bytes, within [`BODY_TIMEOUT`].
+async fn read_body(
+    body: spin_sdk::wasip3::http_compat::IncomingRequestBody,
+    max: usize,
+    remedy: &str,
+) -> Result<Vec<u8>, Problem> {
+    const AGAIN: &str = "Send the request again.";
     let read = async {
         let mut body = pin!(body);
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|_| incomplete(400, "the body ended early"))?;
+            let frame = frame.map_err(|_| Problem::new(problem::INCOMPLETE_BODY, "the body ended early", AGAIN))?;
             bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data));
-            if bytes.len() > MAX_BODY {
-                let detail = format!("the body is longer than {MAX_BODY} bytes");
-                return Err(Problem::new("content-too-large", 413, detail, "Send {\"dry_run\":true}, {}, or no body."));
+            if bytes.len() > max {
+                let message = format!("the body is longer than {max} bytes");
+                return Err(Problem::new(problem::CONTENT_TOO_LARGE, message, remedy));
             }
         }
         Ok(bytes)
     };
-    within(BODY_TIMEOUT, read).await.unwrap_or_else(|| Err(incomplete(408, "the body did not arrive in time")))
+    let timeout = || Err(Problem::new(problem::BODY_TIMEOUT, "the body did not arrive in time", AGAIN));
+    within(BODY_TIMEOUT, read).await.unwrap_or_else(timeout)
 }
 
 /// Runs the action of a route, and records its outcome.
@@ -127,7 +135,7 @@ async fn run_route(
     let mut options = || {
         let options = route::change_options(content_type, body)?;
         entry.dry_run = options.dry_run;
-        Ok::<_, Problem>(if options.dry_run { ChangeMode::DryRun } else { ChangeMode::LookUpFirst })
+        Ok::<_, Problem>(if options.dry_run { ChangeMode::DryRun } else { ChangeMode::Apply })
     };
     let change = match route {
         Route::Suspend(user) => session().suspend_user(user, options()?),
@@ -143,8 +151,9 @@ async fn run_route(
             let user = run(session().get_user(user)).await?;
             entry.outcome = "found";
             entry.user_id = Some(user.id.clone());
-            return json(&User::from(user));
+            return json(&user);
         }
+        Route::Find => return find(content_type, body, entry).await,
         Route::Test => {
             route::no_options(content_type, body)?;
             // In a session of its own, so that the test uses the credentials, not a cached token.
@@ -162,20 +171,32 @@ async fn run_route(
             return json(&Health { status: "ok" });
         }
     };
-    let change = StateChange::from(run(change).await?);
-    entry.outcome = match change.change {
-        Change::Changed => "changed",
-        Change::Already => "already",
-        Change::WouldChange => "would-change",
-        Change::NotChecked => "not-checked",
-    };
+    let change = run(change).await?;
+    entry.outcome = change.outcome.name();
     entry.user_id = Some(change.user.id.clone());
     json(&change)
 }
 
+/// Looks several users up. The log gets their number, and none of their names.
+async fn find(content_type: Option<&[u8]>, body: &[u8], entry: &mut Entry) -> Result<Content, Problem> {
+    // The message may quote the body.
+    let hide = |problem: &Problem| entry.problem = Some(problem.title.into());
+    let references = route::users_to_find(content_type, body).inspect_err(hide)?.users.references;
+    entry.users = Some(references.len());
+    let users = run(session().find_users(references.iter().map(UserRef::from).collect())).await?;
+    entry.outcome = "found";
+    let results = references.into_iter().zip(users).map(|(input, user)| match user {
+        Ok(user) => FoundUser { input, user: Some(user), error: None },
+        Err(error) => FoundUser { input, user: None, error: Some(problem::failure(error)) },
+    });
+    json(&FoundUsers { results: results.collect() })
+}
+
 fn json(value: &impl Serialize) -> Result<Content, Problem> {
-    let text = line(value)
-        .map_err(|error| Problem::new("other", 502, format!("cannot write the response: {error}"), "Read the log."))?;
+    let text = line(value).map_err(|error| Error::Other {
+        problem: format!("the application could not write the response: {error}"),
+        service: None,
+    })?;
     Ok(Content::Json(vec![text], None))
 }
 

@@ -5,13 +5,14 @@ use reqwest::Method;
 
 use crate::harness::{Harness, READER, RESPONDER, Response, Setup, WENDY};
 
-const ROUTES: [(Method, &str); 8] = [
+const ROUTES: [(Method, &str); 9] = [
     (Method::GET, "/v1/users"),
     (Method::GET, "/v1/users/wendy.appleseed@example.com"),
     (Method::POST, "/v1/users/wendy.appleseed@example.com:suspend"),
     (Method::POST, "/v1/users/wendy.appleseed@example.com:reactivate"),
     (Method::POST, "/v1/test"),
     (Method::GET, "/openapi.json"),
+    (Method::POST, "/v1/users:find"),
     (Method::GET, "/nothing"),
     (Method::DELETE, "/v1/users"),
 ];
@@ -54,6 +55,9 @@ async fn readers_may_only_read_and_responders_may_do_everything() {
             assert_eq!(reader.status, 200, "{path}");
         }
     }
+    let find = harness.request(Method::POST, "/v1/users:find").bearer_auth(READER);
+    let find = find.header("content-type", "application/json").body(r#"{"users":[]}"#);
+    assert_eq!(Response::of(find).await.status, 200, "a search only reads");
     let dry = harness.request(Method::POST, &format!("/v1/users/{WENDY}:suspend")).bearer_auth(READER);
     let dry = dry.header("content-type", "application/json").body(r#"{"dry_run":true}"#);
     assert_eq!(Response::of(dry).await.code(), "forbidden", "a dry run needs the permission, too");
@@ -105,7 +109,7 @@ async fn unreadable_keys_close_every_route() {
         let response = harness.get("/v1/users").await;
         assert_eq!(
             (response.status, response.code(), &response.json["retryable"]),
-            (503, "keys-not-usable", &true.into())
+            (503, "keys-not-readable", &true.into())
         );
         assert!(harness.log()[0]["problem"].as_str().unwrap().starts_with("the variable responder_keys: "));
     }

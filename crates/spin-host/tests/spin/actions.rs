@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::{Harness, RESPONDER, Response, WENDY};
+use crate::harness::{Harness, READER, RESPONDER, Response, WENDY};
 
 fn emails(list: &Value) -> Vec<&str> {
     list["users"].as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap()).collect()
@@ -42,7 +42,71 @@ async fn a_user_is_found_by_id_or_email() {
         assert_eq!(harness.get(&format!("/v1/users/{address}")).await.json, by_id.json);
     }
     let members: Vec<&String> = by_id.json.as_object().unwrap().keys().collect();
-    assert_eq!(members, ["id", "email", "display_name", "state", "create_time", "path"]);
+    assert_eq!(members, ["id", "email", "display_name", "state", "service_state", "create_time", "path"]);
+    assert_eq!(by_id.json["service_state"], "ACTIVE");
+}
+
+/// One search for all addresses, one request for each id, and a result for each reference in order.
+#[tokio::test]
+async fn several_users_are_found_at_once() {
+    let harness = Harness::new().await;
+    let (id, margaret) = (harness.id(WENDY), "margaret.okafor@example.com");
+    let user = harness.get(&format!("/v1/users/{id}")).await.json;
+    harness.requests();
+    let users = json!([
+        WENDY,
+        id,
+        "nobody@example.com",
+        { "id": id, "email": WENDY },
+        { "id": id, "email": margaret },
+        { "email": "WENDY.APPLESEED@example.com" },
+        { "id": "a/b" },
+        "helpdesk@example.com",
+        WENDY,
+    ]);
+    let request = harness.request(Method::POST, "/v1/users:find").bearer_auth(READER);
+    let request = request.header("content-type", "application/json").body(json!({ "users": users }).to_string());
+    let response = Response::of(request).await;
+    assert_eq!(response.status, 200);
+    let results = response.json["results"].as_array().unwrap();
+    assert_eq!(
+        results.iter().map(|result| &result["input"]).collect::<Vec<_>>(),
+        users.as_array().unwrap().iter().collect::<Vec<_>>()
+    );
+    let outcomes: Vec<&str> =
+        results.iter().map(|result| result["error"]["code"].as_str().unwrap_or_default()).collect();
+    assert_eq!(
+        outcomes,
+        ["", "", "user-not-found", "", "address-mismatch", "", "invalid-argument", "ambiguous-user", ""]
+    );
+    for result in results {
+        let members: Vec<&String> = result.as_object().unwrap().keys().collect();
+        assert_eq!(members, ["input", "user", "error"]);
+        assert_eq!(result["user"], if result["error"].is_null() { user.clone() } else { Value::Null });
+    }
+    assert_eq!(results[4]["error"]["user_id"], id.as_str());
+    assert_eq!(results[6]["error"]["subject"], json!({ "kind": "argument", "name": "user" }));
+    assert_eq!(results[7]["error"]["candidates"].as_array().unwrap().len(), 2);
+    assert_eq!(harness.requests(), (4, 0), "one page for all addresses, and three ids");
+
+    let none = harness.post("/v1/users:find", r#"{"users":[]}"#).await;
+    assert_eq!((none.status, none.json), (200, json!({ "results": [] })));
+}
+
+/// Neither ids nor addresses are logged, also if the body is refused.
+#[tokio::test]
+async fn a_search_logs_the_number_of_users() {
+    let harness = Harness::new().await;
+    let body = |users: Value| json!({ "users": users }).to_string();
+    harness.post("/v1/users:find", &body(json!([WENDY, "nobody@example.com"]))).await;
+    assert_eq!(harness.post("/v1/users:find", &body(json!(WENDY))).await.code(), "invalid-body");
+    let log = harness.log();
+    assert_eq!(
+        (&log[0]["action"], &log[0]["outcome"], &log[0]["users"]),
+        (&json!("find-users"), &json!("found"), &json!(2))
+    );
+    assert_eq!((&log[1]["action"], &log[1]["outcome"]), (&json!("find-users"), &json!("invalid-body")));
+    assert!(!log.iter().any(|line| line.to_string().contains('@')), "{log:?}");
 }
 
 #[tokio::test]
@@ -52,18 +116,18 @@ async fn suspend_and_reactivate_report_the_outcome() {
         let path = format!("/v1/users/{WENDY}:{verb}");
         let before = harness.state(WENDY);
         let dry = harness.post(&path, r#"{"dry_run":true}"#).await;
-        assert_eq!((dry.status, &dry.json["change"]), (200, &json!("would-change")));
+        assert_eq!((dry.status, &dry.json["outcome"]), (200, &json!("would-change")));
         assert_eq!(harness.state(WENDY), before);
-        for (body, change) in [("", "changed"), ("{}", "already"), (r#"{"dry_run":false}"#, "already")] {
+        for (body, outcome) in [("", "changed"), ("{}", "unchanged"), (r#"{"dry_run":false}"#, "unchanged")] {
             let response = harness.post(&path, body).await;
-            assert_eq!((response.status, &response.json["change"]), (200, &json!(change)));
+            assert_eq!((response.status, &response.json["outcome"]), (200, &json!(outcome)));
             assert_eq!(response.json["user"]["email"], WENDY);
             assert_eq!(response.json["user"]["state"].as_str().unwrap().to_uppercase(), state);
             assert_eq!(harness.state(WENDY), state);
         }
     }
     let by_id = harness.post(&format!("/v1/users/{}:suspend", harness.id(WENDY)), "").await;
-    assert_eq!(by_id.json["change"], "changed");
+    assert_eq!(by_id.json["outcome"], "changed");
 }
 
 #[tokio::test]

@@ -44,7 +44,7 @@ fn the_manifest_allows_one_host_and_marks_the_secrets() {
     assert_eq!(manifest.component().allowed_outbound_hosts, ["{{ base_url }}"]);
     let secrets: Vec<&str> =
         manifest.variables().map(|(name, _)| name).filter(|name| manifest.is_secret(name)).collect();
-    assert_eq!(secrets, ["client_secret", "reader_keys", "responder_keys"]);
+    assert_eq!(secrets, ["access_token", "client_id", "client_secret", "reader_keys", "responder_keys"]);
     let required: Vec<&str> = manifest.variables().filter(|(_, required)| *required).map(|(name, _)| name).collect();
     assert_eq!(required, ["account_id", "client_id", "client_secret", "reader_keys", "responder_keys"]);
 }

@@ -49,7 +49,7 @@ async fn an_application_suspends_a_user_through_the_component() {
 
     assert_eq!(post(WENDY, KEY).await, (200, format!("{WENDY}: changed\n")));
     assert_eq!(state(), "SUSPENDED");
-    assert_eq!(post("wendy.appleseed%40example.com", KEY).await, (200, format!("{WENDY}: already\n")));
+    assert_eq!(post("wendy.appleseed%40example.com", KEY).await, (200, format!("{WENDY}: unchanged\n")));
     let (status, text) = post("margaret.okafor@example.com", KEY).await;
     assert!(status == 502 && text.contains("last owner"), "{status}: {text}");
 

@@ -133,6 +133,26 @@ impl Harness {
     }
 }
 
+/// The members of every problem, in their order: those of RFC 9457, and those of a failure.
+const PROBLEM_MEMBERS: [&str; 16] = [
+    "type",
+    "title",
+    "status",
+    "detail",
+    "code",
+    "class",
+    "message",
+    "remedy",
+    "retryable",
+    "retry_after",
+    "may_have_changed",
+    "subject",
+    "user_id",
+    "candidates",
+    "more_candidates",
+    "service",
+];
+
 /// Returns true if a text holds none of the tests' keys, secrets and tokens.
 pub fn is_clean(text: &str) -> bool {
     !text.contains("canary") && !text.contains("simulated-") && !text.contains("sim_")
@@ -174,6 +194,10 @@ impl Response {
             for member in ["title", "detail", "remedy"] {
                 assert_ne!(self.json[member].as_str().unwrap(), "", "{member}");
             }
+            let members: Vec<&String> = self.json.as_object().unwrap().keys().collect();
+            assert_eq!(members, PROBLEM_MEMBERS);
+            assert_eq!(self.json["message"], self.json["detail"]);
+            assert_eq!(self.json["retryable"], self.json["class"] == "retry");
         }
         let text = format!("{:?} {}", self.headers, self.json);
         assert!(is_clean(&text), "it holds a secret: {text}");
@@ -185,5 +209,11 @@ impl Response {
 
     pub fn code(&self) -> &str {
         self.json["code"].as_str().unwrap_or_default()
+    }
+
+    /// The kind and the name of the subject of a problem.
+    pub fn subject(&self) -> (&str, &str) {
+        let member = |name: &str| self.json["subject"][name].as_str().unwrap_or_default();
+        (member("kind"), member("name"))
     }
 }

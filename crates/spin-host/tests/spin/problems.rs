@@ -26,18 +26,36 @@ async fn invalid_arguments() {
         ("/v1/users?limit=0", "limit"),
         ("/v1/users?limit=250001", "limit"),
         ("/v1/users?page_token=", "page_token"),
+        ("/v1/users?page_token=invented", "page_token"),
+        ("/v1/users?page_token=MS41MDJkMGRmNTFmOTFkYmU0", "page_token"),
         ("/v1/users/a%2Fb", "user"),
         ("/v1/users/a%20b@example.com", "user"),
         ("/v1/users/%ff", "user"),
     ] {
         let response = harness.get(path).await;
         assert_eq!(summary(&response), (400, "invalid-argument", NO), "{path}");
-        assert_eq!(response.json["argument"], argument, "{path}");
+        assert_eq!(response.subject(), ("argument", argument), "{path}");
     }
     assert_eq!(harness.requests(), (0, 0), "nothing was sent");
-    let response = harness.get("/v1/users?page_token=invented").await;
-    assert_eq!(summary(&response), (400, "other", NO));
-    assert_eq!((&response.json["service"]["status"], &response.json["argument"]), (&json!(400), &json!("page_token")));
+}
+
+/// A page token that 1Password does not accept any more, and one of a list with another filter.
+#[tokio::test]
+async fn refused_page_tokens() {
+    let harness = Harness::new().await;
+    let list = harness.get("/v1/users?limit=5").await;
+    let path = format!("/v1/users?limit=5&page_token={}", list.json["next_page_token"].as_str().unwrap());
+    assert_eq!(harness.get(&path).await.status, 200);
+    let response = harness.get(&format!("{path}&state=active")).await;
+    assert_eq!((summary(&response), response.subject()), ((400, "invalid-argument", NO), ("argument", "page_token")));
+
+    let page = Setup::with(Config { users: 250, ..Config::default() }).await.serve().await;
+    let list = page.get("/v1/users?limit=100").await;
+    page.simulator.inject(Operation::List, Fault::reply(400, r#"{"code":3,"message":"expired","details":[]}"#));
+    let path = format!("/v1/users?page_token={}", list.json["next_page_token"].as_str().unwrap());
+    let response = page.get(&path).await;
+    assert_eq!((summary(&response), response.subject()), ((400, "page-token-refused", NO), ("argument", "page_token")));
+    assert_eq!(response.json["service"], json!({ "status": 400, "code": "3", "message": "expired" }));
 }
 
 #[tokio::test]
@@ -86,6 +104,24 @@ async fn unknown_routes_methods_and_bodies() {
         assert_eq!(summary(&response), (status, code, NO), "{content_type}, {length} bytes");
     }
     assert_eq!(harness.state(WENDY), "ACTIVE");
+
+    let find = |count: usize, user: &str| format!(r#"{{"users":[{}]}}"#, vec![user; count].join(","));
+    for (body, status, code) in [
+        (String::new(), 400, "invalid-body"),
+        (r#"{"users":[{"id":null}]}"#.into(), 400, "invalid-body"),
+        (r#"{"users":[],"more":1}"#.into(), 400, "invalid-body"),
+        (find(1001, r#""A""#), 400, "invalid-argument"),
+        (find(600_000, "1").replace('1', r#""""#), 400, "invalid-argument"),
+        (" ".repeat(2 * 1024 * 1024), 400, "malformed-json"),
+        (" ".repeat(2 * 1024 * 1024 + 1), 413, "content-too-large"),
+    ] {
+        let length = body.len();
+        let response = harness.post("/v1/users:find", &body).await;
+        assert_eq!(summary(&response), (status, code, NO), "{length} bytes");
+        if code == "invalid-argument" {
+            assert_eq!(response.subject(), ("argument", "users"));
+        }
+    }
     assert_eq!(harness.requests(), (0, 0), "nothing was sent");
 }
 
@@ -124,8 +160,8 @@ async fn missing_and_ambiguous_users() {
         assert_eq!(summary(&harness.post(&format!("/v1/users/{user}:suspend"), "").await), (404, "user-not-found", NO));
     }
     let response = harness.post("/v1/users/helpdesk@example.com:suspend", "").await;
-    assert_eq!(summary(&response), (422, "ambiguous-user", NO));
-    assert_eq!(response.json["user_ids"].as_array().unwrap().len(), 2);
+    assert_eq!(summary(&response), (409, "ambiguous-user", NO));
+    assert_eq!(response.json["candidates"].as_array().unwrap().len(), 2);
 }
 
 #[tokio::test]
@@ -160,7 +196,8 @@ async fn wrong_settings_are_named() {
         for path in ["/v1/test", "/v1/users/A:suspend"] {
             let response = harness.post(path, "").await;
             assert_eq!(summary(&response), (503, code, NO), "{name}");
-            let named = response.json["setting"].as_str().unwrap();
+            let (kind, named) = response.subject();
+            assert_eq!(kind, if name.starts_with("client_") { "secret" } else { "setting" }, "{name}");
             assert!(
                 !response.json.to_string().contains(&name.replace('_', "-")) || !name.contains('_'),
                 "{response:?}"
@@ -182,7 +219,8 @@ async fn unreadable_settings() {
             let (one, other) = tokio::join!(harness.get("/v1/users"), harness.get("/v1/users"));
             for response in [one, other] {
                 assert_eq!(summary(&response), (503, "unavailable", YES), "{name}");
-                assert_eq!(response.json["setting"], name);
+                assert_eq!(response.subject().1, name);
+                assert!(response.json["detail"].as_str().unwrap().contains(name), "{response:?}");
             }
             assert_eq!(harness.requests(), (0, 0));
         }
@@ -201,7 +239,10 @@ async fn bad_requests_that_are_not_the_callers_fault() {
     refuse(Operation::List, r#"{"code":3,"message":"no","details":[]}"#);
     let response = harness.get("/v1/users?limit=60").await;
     assert_eq!(summary(&response), (502, "other", NO), "a page token of the service itself");
-    assert_eq!(response.json["argument"], Value::Null);
+    assert_eq!(response.json["subject"], Value::Null);
+    harness.simulator.inject(Operation::List, Fault::Delay(Duration::ZERO));
+    refuse(Operation::List, r#"{"code":3,"message":"no","details":[]}"#);
+    assert_eq!(summary(&harness.get(&format!("/v1/users/{WENDY}")).await), (502, "other", NO), "a search");
     refuse(Operation::Suspend, r#"{"code":3,"message":"no","details":[]}"#);
     assert_eq!(summary(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
@@ -274,7 +315,7 @@ async fn an_uncertain_change_is_reported() {
     let harness = Harness::new().await;
     harness.simulator.inject(Operation::Suspend, Fault::Lose);
     let response = harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await;
-    assert_eq!((response.status, &response.json["change"]), (200, &json!("changed")), "the user is read back");
+    assert_eq!((response.status, &response.json["outcome"]), (200, &json!("changed")), "the user is read back");
 
     harness.simulator.inject(Operation::Reactivate, Fault::Lose);
     harness.simulator.inject(Operation::Get, Fault::Delay(Duration::ZERO));
@@ -291,7 +332,7 @@ async fn only_allowed_hosts_are_reached() {
     let harness = setup.serve().await;
     let response = harness.get("/v1/users").await;
     assert_eq!(summary(&response), (503, "misconfigured", NO));
-    assert_eq!(response.json["setting"], "base_url");
+    assert_eq!(response.subject(), ("setting", "base_url"));
     assert!(response.json["detail"].as_str().unwrap().contains("does not allow"), "{response:?}");
     assert_eq!(harness.requests(), (0, 0));
 }

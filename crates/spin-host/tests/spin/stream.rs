@@ -75,7 +75,7 @@ async fn a_json_list_has_at_most_250_000_users() {
 
     let harness = Setup::with(Config { users: 250_001, ..Config::default() }).await.serve().await;
     let response = harness.get("/v1/users").await;
-    assert_eq!((response.status, response.code()), (422, "list-too-long"));
+    assert_eq!((response.status, response.code()), (422, "too-many-users"));
     assert!(response.json["remedy"].as_str().unwrap().contains("application/x-ndjson"));
     let (users, next) = complete_stream(&harness, "/v1/users").await;
     assert_eq!((users.len(), next), (250_001, Value::Null), "the stream is complete");
