@@ -148,7 +148,7 @@ async fn get_of_missing_and_ambiguous_users() {
         let error = expect_failure(ErrorCode::UserNotFound, harness.connector.get_user(user.clone()).await);
         let (UserRef::Id(text) | UserRef::Email(text)) = &user else { panic!() };
         assert!(error.message.contains(text), "{}", error.message);
-        assert_eq!(error.user_id.as_ref(), Some(text).filter(|_| matches!(user, UserRef::Id(_))));
+        assert_eq!(error.user_id, None, "there is no such user");
         assert_eq!((error.candidates, error.more_candidates), (vec![], false));
     }
     let helpdesk = email("helpdesk@example.com");
@@ -278,7 +278,7 @@ async fn arguments_cannot_change_the_path() {
         assert!(next.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)), "{next}");
         harness.connector.list_users(query(Some(next))).await.unwrap_err();
         let request = harness.requests().pop().unwrap();
-        let encoded = request.strip_prefix("GET /v1/accounts/A/users?max_page_size=100&page_token=").unwrap();
+        let encoded = request.strip_prefix("GET /v1/accounts/A/users?max_page_size=25&page_token=").unwrap();
         assert!(encoded.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{encoded}");
         assert_eq!(percent_encoding::percent_decode_str(encoded).decode_utf8().unwrap(), token);
     }

@@ -21,7 +21,8 @@ const IMPORTS: [&str; 8] = [
 const EXPORTS: [&str; 2] = ["onepassword:users/actions@0.1.0", "onepassword:users/types@0.1.0"];
 
 /// The interfaces of the WIT packages that belong to this project.
-const INTERFACES: [&str; 4] = [
+const INTERFACES: [&str; 5] = [
+    "automation:connector/failures",
     "automation:connector/secrets",
     "automation:connector/settings",
     "onepassword:users/actions",
