@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::{Command, Output};
 
+use onepassword_users_host::{Environment, catalogue};
 use onepassword_users_simulator::{Config, Fault, Operation, Simulator};
 use serde_json::Value;
 
@@ -296,6 +297,56 @@ async fn exit_codes_by_error() {
     // Several users: the code of the error if all failures have the same one, else 1.
     assert_eq!(code(&["suspend-user", "NOBODY", "wendy.appleseed@example.com", "NEMO"], &environment_two), 6);
     assert_eq!(code(&["suspend-user", "NOBODY", "helpdesk@example.com", "NEMO"], &environment_two), 1);
+}
+
+/// An error in JSON has the members of its golden file, and the same class and remedy apart from the spelling of names.
+#[tokio::test(flavor = "multi_thread")]
+async fn json_errors_have_the_form_of_the_golden_files() {
+    let words = |code: u8| format!(r#"{{"code":{code},"message":"no","details":[]}}"#);
+    let cases: [(&str, &str, Option<(u16, String)>); 12] = [
+        ("invalid-argument", "a/b", None),
+        ("user-not-found", "NOBODY", None),
+        ("ambiguous-user", "helpdesk@example.com", None),
+        ("last-owner", "margaret.okafor@example.com", None),
+        ("externally-managed", "ines.provider@example.com", None),
+        ("permission-denied", "A", Some((403, words(7)))),
+        ("unauthenticated", "A", Some((401, words(16)))),
+        ("misconfigured", "A", Some((404, "<html>".into()))),
+        ("rate-limited", "A", Some((429, words(8)))),
+        ("unavailable", "A", Some((503, words(14)))),
+        ("invalid-response", "A", Some((200, "<html>".into()))),
+        ("other", "A", Some((409, words(10)))),
+    ];
+    for (code, user, fault) in cases {
+        let account = Account::new().await;
+        for (status, body) in fault.iter().flat_map(|fault| std::iter::repeat_n(fault, 2)) {
+            account.simulator.inject(Operation::Get, Fault::reply(*status, body));
+        }
+        let output = run(&["suspend-user", user, "--output", "json"], &account.environment());
+        let error = &json(&output)["results"][0]["error"];
+        let golden = format!("{}/../core/tests/golden/{code}.json", env!("CARGO_MANIFEST_DIR"));
+        let golden: Value = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
+        let names = |json: &Value| json.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(error), names(&golden), "{code}");
+        for member in ["code", "class", "retryable"] {
+            assert_eq!(error[member], golden[member], "{code}: {error}");
+        }
+        let mut remedy = error["remedy"].as_str().unwrap().to_owned();
+        for value in catalogue::SETTINGS.iter().chain(&catalogue::SECRETS) {
+            remedy = remedy.replace(&Environment::variable(value.name), value.name);
+        }
+        // The golden files of these are about another setting, another permission, and a change that may have been made.
+        assert!(
+            remedy == golden["remedy"] || ["misconfigured", "permission-denied", "unavailable"].contains(&code),
+            "{code}: {remedy}"
+        );
+        if error["subject"].is_object() {
+            assert_eq!(names(&error["subject"]), ["kind", "name"]);
+        }
+        if error["service"].is_object() {
+            assert_eq!(names(&error["service"]), ["status", "code", "message"]);
+        }
+    }
 }
 
 /// If one stream fails, the results are on the other, and the remaining users are still changed.
