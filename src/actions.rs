@@ -161,7 +161,6 @@ fn code(code: ErrorCode) -> wit::ErrorCode {
         ErrorCode::EndlessList => wit::ErrorCode::EndlessList,
         ErrorCode::Intermediary => wit::ErrorCode::Intermediary,
         ErrorCode::HostFailed => wit::ErrorCode::HostFailed,
-        // The core may grow codes that the contract does not have.
-        _ => wit::ErrorCode::Other,
+        ErrorCode::Other => wit::ErrorCode::Other,
     }
 }

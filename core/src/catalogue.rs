@@ -284,9 +284,8 @@ pub struct ErrorEntry {
 
 macro_rules! errors {
     ($($(#[$doc:meta])* $case:ident: $class:ident, $code:literal, $title:literal, $cause:literal, $remedy:literal, $exit:literal, $status:literal;)*) => {
-        /// The code of an error.
+        /// The code of an error. Exhaustive, so that a face that lacks one does not compile.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        #[non_exhaustive]
         pub enum ErrorCode {
             $($(#[$doc])* $case,)*
         }
