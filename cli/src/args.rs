@@ -107,7 +107,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "PORT", default_value_t = 0)]
         port: u16,
     },
-    /// A guided tour of the four actions on a simulated account
+    /// A guided tour of the actions on a simulated account
     Demo,
 }
 

@@ -160,7 +160,7 @@ impl Session {
     /// the results so far are printed.
     async fn change(&self, change: &args::Change, verb: Verb) -> Result<ExitCode, Failure> {
         let interrupted = interruption();
-        let users = self.resolve(&change.users).await?;
+        let users = self.resolve(&change.users).await;
         let mut outcomes = Vec::new();
         let mut left = change.users.iter().zip(users);
         while !interrupted.load(Ordering::Relaxed)
@@ -206,26 +206,29 @@ impl Session {
 
     /// Turns what was typed into references. Several addresses are found with one search; each user is then changed as a known
     /// one, so that the address is checked again.
-    async fn resolve(&self, inputs: &[String]) -> Result<Vec<Result<UserRef, Error>>, Failure> {
+    async fn resolve(&self, inputs: &[String]) -> Vec<Result<UserRef, Error>> {
         let users: Vec<UserRef> = inputs.iter().map(|input| user_ref(input)).collect();
         let addresses: Vec<UserRef> = users.iter().filter(|user| matches!(user, UserRef::Email(_))).cloned().collect();
         if addresses.len() < 2 {
-            return Ok(users.into_iter().map(Ok).collect());
+            return users.into_iter().map(Ok).collect();
         }
         let mut found = Vec::new();
         for chunk in addresses.chunks(MAX_FIND_USERS) {
-            found.extend(self.connector.find_users(chunk.to_vec()).await?);
+            match self.connector.find_users(chunk.to_vec()).await {
+                Ok(results) => found.extend(results.into_iter().map(|result| result.map_err(Error::Action))),
+                Err(error) => found.extend(chunk.iter().map(|_| Err(error.clone()))),
+            }
         }
         let mut found = found.into_iter();
         let resolve = |user| match user {
             UserRef::Email(email) => match found.next() {
                 Some(Ok(user)) => Ok(UserRef::Known(KnownUser { id: user.id, email })),
-                Some(Err(failure)) => Err(Error::Action(failure)),
+                Some(Err(error)) => Err(error),
                 None => Ok(UserRef::Email(email)),
             },
             user => Ok(user),
         };
-        Ok(users.into_iter().map(resolve).collect())
+        users.into_iter().map(resolve).collect()
     }
 
     async fn test(&self) -> Result<(), Failure> {

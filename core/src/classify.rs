@@ -45,7 +45,9 @@ pub(crate) fn response_to_call(
             Error::PermissionDenied { permission: call.permission(), user_id: call.user_id().map(Into::into), service }
         }
         404 => not_found(call, service, settings, has_routes),
-        400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => Error::PageTokenRefused { service },
+        400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => {
+            Error::PageTokenRefused { service: Some(service) }
+        }
         _ => failure(service, response, call.changed_user()),
     })
 }
@@ -90,7 +92,7 @@ pub(crate) fn token_refusal(response: &Response, secrets: &[&Secret], settings: 
     }
 }
 
-/// The error of a status that means the same forevery request. `changed_user` is the user that the request changes.
+/// The error of a status that means the same for every request. `changed_user` is the user that the request changes.
 pub(crate) fn failure(service: ServiceError, response: &Response, changed_user: Option<&str>) -> Error {
     let retry_after = retry::retry_after(response);
     match service.status {

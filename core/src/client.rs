@@ -70,19 +70,19 @@ impl Client {
 
     /// Makes a call. The answer is a 200 whose body remains to be parsed.
     pub(crate) async fn call(&self, call: &ApiCall<'_>) -> Result<Answer, CallError> {
-        let token = self.token().await.map_err(CallError::token)?;
-        let response = self.send(call, &token).await?;
-        if response.status != 401 || matches!(self.credentials, Credentials::AccessToken(_)) {
+        let mut is_renewed = false;
+        loop {
+            let token = self.token().await.map_err(CallError::token)?;
+            let response = self.send(call, &token).await?;
+            if response.status == 401 && matches!(self.credentials, Credentials::Client(_)) {
+                self.tokens.invalidate(&token);
+                // The service revokes tokens before they expire when the application changes: one new token, one more try.
+                if !core::mem::replace(&mut is_renewed, true) {
+                    continue;
+                }
+            }
             return Ok(self.classify(call, response, token)?);
         }
-        // The service revokes tokens before they expire when the application changes: one new token, one more try.
-        self.tokens.invalidate(&token);
-        let token = self.token().await.map_err(CallError::token)?;
-        let response = self.send(call, &token).await?;
-        if response.status == 401 {
-            self.tokens.invalidate(&token);
-        }
-        Ok(self.classify(call, response, token)?)
     }
 
     /// Waits before the attempt after this one, if there is one.

@@ -34,7 +34,8 @@ pub(crate) async fn settings(effects: &Effects) -> Result<Settings, Error> {
 
 /// Looks up the part of the credentials that identifies the client. The client secret is looked up for a token request only.
 pub(crate) async fn credentials(effects: &Effects, settings: &Settings) -> Result<Credentials, Error> {
-    let [access_token, client_id] = effects.secrets(&["access-token", "client-id"]).await?;
+    let mut secrets = effects.secrets(&["access-token", "client-id"]).await?.into_iter();
+    let (access_token, client_id) = (secrets.next().flatten(), secrets.next().flatten());
     if let Some(token) = access_token {
         if !is_bearer_token(&token) {
             return Err(Error::misconfigured("access-token", SettingError::Secret(SecretError::NotAToken)));
@@ -50,8 +51,8 @@ pub(crate) async fn credentials(effects: &Effects, settings: &Settings) -> Resul
 
 /// Looks the client secret up.
 pub(crate) async fn client_secret(effects: &Effects) -> Result<Secret, Error> {
-    let [client_secret] = effects.secrets(&["client-secret"]).await?;
-    required("client-secret", client_secret)
+    let secrets = effects.secrets(&["client-secret"]).await?;
+    required("client-secret", secrets.into_iter().next().flatten())
 }
 
 /// Checks a secret that must be set.

@@ -115,10 +115,11 @@ pub enum Error {
         /// The id of the user whose state may have changed: a change was sent, and its outcome is not known.
         may_have_changed: Option<String>,
     },
-    /// The service refused a request with a page token as a bad one. A page token is good for one account and a limited time.
+    /// The page token is not good any more. It is good for one account and a limited time.
     PageTokenRefused {
-        /// The error of the service.
-        service: ServiceError,
+        /// The error of the service, which refused the token as a bad one. `None` if the account has changed, so that the token
+        /// does not tell where to continue.
+        service: Option<ServiceError>,
     },
     /// The account has more users than one list may have.
     TooManyUsers(TooMany),
@@ -262,8 +263,8 @@ impl Error {
     pub(crate) fn of_own_page_token(self) -> Self {
         match self {
             Self::PageTokenRefused { service } => Self::Other {
-                problem: "the service refused a page token that it had just given out".into(),
-                service: Some(service),
+                problem: "a page token of the service was not good any more while the list was read".into(),
+                service,
             },
             error => error,
         }
@@ -302,11 +303,11 @@ impl Error {
             | Self::LastOwner { service, .. }
             | Self::ExternallyManaged { service, .. }
             | Self::RateLimited { service, .. }
-            | Self::PageTokenRefused { service }
             | Self::Unavailable { cause: UnavailableCause::Service(service), .. } => Some(service),
-            Self::Misconfigured { service, .. } | Self::UserNotFound { service, .. } | Self::Other { service, .. } => {
-                service.as_ref()
-            }
+            Self::Misconfigured { service, .. }
+            | Self::UserNotFound { service, .. }
+            | Self::PageTokenRefused { service }
+            | Self::Other { service, .. } => service.as_ref(),
             Self::InvalidArgument { .. }
             | Self::AmbiguousUser { .. }
             | Self::AddressMismatch { .. }
@@ -469,7 +470,12 @@ impl fmt::Display for Error {
             Self::InvalidResponse { problem, status, .. } => {
                 write!(f, "the answer cannot be trusted (HTTP {status}): {problem}")
             }
-            Self::PageTokenRefused { service } => write!(f, "the service refused the page token ({service})"),
+            Self::PageTokenRefused { service: Some(service) } => {
+                write!(f, "the service refused the page token ({service})")
+            }
+            Self::PageTokenRefused { service: None } => {
+                f.write_str("the account has changed, so that the page token does not tell where to continue")
+            }
             Self::TooManyUsers(TooMany::Users(max)) => write!(f, "the account has more than {max} users"),
             Self::TooManyUsers(TooMany::Bytes(max)) => write!(f, "the users have more than {max} bytes of text"),
             Self::EndlessList { problem } => write!(f, "the list has no end: {problem}"),

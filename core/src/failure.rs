@@ -93,7 +93,13 @@ impl Failure {
     pub fn respelled(mut self, spell: impl Fn(&str) -> String) -> Self {
         if let Some(subject) = &mut self.subject {
             let name = spell(&subject.name);
-            self.message = self.message.replacen(&subject.name, &name, 1);
+            // The name where the core's own words have it. Anything after that may be foreign text.
+            for lead in ["", "the argument ", "the platform could not look up "] {
+                if let Some(rest) = self.message.strip_prefix(lead).and_then(|rest| rest.strip_prefix(&subject.name)) {
+                    self.message = format!("{lead}{name}{rest}");
+                    break;
+                }
+            }
             self.remedy = self.remedy.replacen(&format!("Set {} ", subject.name), &format!("Set {name} "), 1);
             subject.name = name;
         }

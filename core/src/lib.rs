@@ -1,4 +1,4 @@
-//! A sans-IO client for the 1Password Users API: four actions as state machines.
+//! A sans-IO client for the 1Password Users API: five actions as state machines.
 //!
 //! The core performs no IO and reads no clock, no environment and no randomness. A [`Session`] starts an [`Action`]. The action
 //! answers every [`Event`] with the next [`Step`], and a *driver* carries the step out and comes back with the next event.
@@ -22,7 +22,7 @@
 //! another one requests it asks its driver to wait.
 //!
 //! Out of scope: connections, TLS, proxies, redirects (an error), compression (not requested), cookies, caching of anything but
-//! the token, and every part of the API that the four actions do not need.
+//! the token, and every part of the API that the actions do not need.
 //!
 //! # Example
 //!

@@ -188,34 +188,26 @@ impl Effects {
         self.0.borrow().due
     }
 
-    /// Looks settings up. `None` for one that is not set or blank: forms send empty fields.
-    pub(crate) async fn settings<const N: usize>(
-        &self,
-        names: &'static [&'static str; N],
-    ) -> Result<[Option<String>; N], Error> {
+    /// Looks settings up, and returns as many values. `None` for one that is not set or blank: forms send empty fields.
+    pub(crate) async fn settings(&self, names: &'static [&'static str]) -> Result<Vec<Option<String>>, Error> {
         match self.ask(Ask::Settings(names)).await {
-            Some(Event::Settings(Ok(values))) => match <[Option<String>; N]>::try_from(values) {
-                Ok(values) => Ok(values.map(|value| value.filter(|value| !value.trim().is_empty()))),
-                Err(_) => Err(Error::Driver(DriverError::WrongCount)),
-            },
+            Some(Event::Settings(Ok(mut values))) => {
+                values.iter_mut().for_each(|value| *value = value.take().filter(|value| !value.trim().is_empty()));
+                counted(names, values)
+            }
             Some(Event::Settings(Err(error))) => Err(lookup_failed(names, error)),
             _ => Err(Error::Driver(DriverError::WrongEvent("Settings"))),
         }
     }
 
-    /// Looks secrets up. `None` for one that is not set or blank.
-    pub(crate) async fn secrets<const N: usize>(
-        &self,
-        names: &'static [&'static str; N],
-    ) -> Result<[Option<Secret>; N], Error> {
+    /// Looks secrets up, and returns as many values. `None` for one that is not set or blank.
+    pub(crate) async fn secrets(&self, names: &'static [&'static str]) -> Result<Vec<Option<Secret>>, Error> {
         match self.ask(Ask::Secrets(names)).await {
-            Some(Event::Secrets(Ok(values))) => match <[Option<Secret>; N]>::try_from(values) {
-                Ok(values) => {
-                    let is_set = |value: &Secret| !value.expose().is_empty();
-                    Ok(values.map(|value| value.map(Secret::trimmed).filter(is_set)))
-                }
-                Err(_) => Err(Error::Driver(DriverError::WrongCount)),
-            },
+            Some(Event::Secrets(Ok(mut values))) => {
+                let is_set = |value: &Secret| !value.expose().is_empty();
+                values.iter_mut().for_each(|value| *value = value.take().map(Secret::trimmed).filter(is_set));
+                counted(names, values)
+            }
             Some(Event::Secrets(Err(error))) => Err(lookup_failed(names, error)),
             _ => Err(Error::Driver(DriverError::WrongEvent("Secrets"))),
         }
@@ -259,6 +251,11 @@ impl Effects {
         poll_fn(|_| if core::mem::replace(&mut is_asked, true) { Poll::Ready(()) } else { Poll::Pending }).await;
         self.0.borrow_mut().event.take()
     }
+}
+
+/// Checks that there are as many values as names.
+fn counted<T>(names: &[&str], values: Vec<T>) -> Result<Vec<T>, Error> {
+    if values.len() == names.len() { Ok(values) } else { Err(Error::Driver(DriverError::WrongCount)) }
 }
 
 fn lookup_failed(names: &'static [&'static str], error: LookupError) -> Error {

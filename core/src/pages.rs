@@ -11,9 +11,11 @@ use crate::api::call::ApiCall;
 use crate::client::{CallError, Client};
 use crate::error::Error;
 use crate::values::page_token::MAX_SERVICE_TOKEN_BYTES;
+use crate::values::query::MAX_USERS;
 use crate::values::user::{StateFilter, User, UserState};
 
-/// The most pages that one action reads: 250,000 users in pages of 10. It ends a list without an end.
+/// The most pages that one action reads: 250,000 users in pages of 10, or in smaller ones if they were asked for. It ends a list
+/// without an end.
 const MAX_PAGES: usize = 25_000;
 
 /// The error of a page token that was followed before.
@@ -133,8 +135,9 @@ impl<'a> Pages<'a> {
             if !self.trail.follow(token) {
                 return Err(circle().into());
             }
-            if self.pages >= MAX_PAGES {
-                return Err(Error::EndlessList { problem: format!("there are more than {MAX_PAGES} pages") }.into());
+            let max_pages = MAX_PAGES.max(MAX_USERS as usize / page_size.max(1));
+            if self.pages >= max_pages {
+                return Err(Error::EndlessList { problem: format!("there are more than {max_pages} pages") }.into());
             }
         }
         self.next_page_token = page.next_page_token;

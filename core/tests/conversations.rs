@@ -327,6 +327,80 @@ fn a_search_for_several_users_fails_as_a_whole_only_without_a_token() {
     assert!(matches!(results.as_slice(), [Ok(_), Err(Error::PermissionDenied { .. }), Ok(_)]), "{results:?}");
 }
 
+/// An account that changes between a list and its continuation: no user is lost silently.
+#[test]
+fn a_continuation_in_a_changed_account_loses_no_user_silently() {
+    let simulated = |people: u32| {
+        let mut account = Account::new(ACCOUNT);
+        (0..people).for_each(|n| drop(account.insert(Person::new(&format!("U{n}"), &format!("u{n}@example.com")))));
+        let mut service = Service::new(account, 1);
+        service.insert_application(application(SECRET));
+        std::rc::Rc::new(std::cell::RefCell::new(service))
+    };
+    let world = |service: &std::rc::Rc<std::cell::RefCell<Service>>| {
+        let service = service.clone();
+        World::new(move |request: &Request, now: &mut Duration| {
+            let answer = ask(&mut service.borrow_mut(), request, *now);
+            Ok(Response::new(answer.status, answer.body.into()))
+        })
+    };
+    let active = |limit, page_token| ListQuery { state: Some(StateFilter::Active), limit, page_token };
+
+    // The users of the first part are suspended, and with them leave the filtered list.
+    let service = simulated(40);
+    let mut world_of_40 = world(&service);
+    let session = Session::new();
+    let first = world_of_40.run(session.list_users(active(Some(10), None))).unwrap();
+    for user in &first.users {
+        world_of_40.run(session.suspend_user(id(&user.id), ChangeMode::Apply)).unwrap();
+    }
+    let rest = world_of_40.run(session.list_users(active(None, first.next_page_token))).unwrap();
+    let ids: Vec<_> = first.users.iter().chain(&rest.users).map(|user| user.id.clone()).collect();
+    assert_eq!(ids, (0..40).map(|n| format!("U{n}")).collect::<Vec<_>>());
+
+    // A limit inside a page: the users in front of it must be the same, or the token is refused.
+    for (changed, is_refused) in [(None, false), (Some("U2050"), false), (Some("U3"), false), (Some("U1001"), true)] {
+        let service = simulated(2100);
+        let mut world = world(&service);
+        let first = world.run(session.list_users(active(Some(1999), None))).unwrap();
+        assert_eq!(first.users.len(), 1999);
+        if let Some(id) = changed {
+            // Behind the limit, on a page that was read before, or in front of the limit on its page.
+            service.borrow_mut().account_mut().person_mut(id).unwrap().state = "SUSPENDED".into();
+        }
+        let rest = world.run(session.list_users(active(None, first.next_page_token)));
+        match rest {
+            Ok(rest) => {
+                assert!(!is_refused && rest.users.first().is_some_and(|user| user.id == "U1999"), "{changed:?}")
+            }
+            Err(error) => {
+                assert_eq!(error, Error::PageTokenRefused { service: None });
+                assert!(is_refused, "{changed:?}");
+            }
+        }
+    }
+}
+
+/// A failure that concerns every user ends the requests, and large users do not fill the memory.
+#[test]
+fn a_search_for_several_users_is_bounded() {
+    let users = || (0..1000).map(|n| id(&format!("U{n}"))).collect::<Vec<_>>();
+    let mut world = World::new(with_tokens(|request| {
+        if request.path_and_query.ends_with("/U0") { ok(&user("U0", "ACTIVE")) } else { status(401) }
+    }));
+    let results = world.run(Session::new().find_users(users())).unwrap();
+    assert!(results[0].is_ok() && results[1..].iter().all(|r| matches!(r, Err(Error::Unauthenticated { .. }))));
+    assert_eq!(world.sent.len(), 1 + 1 + 3, "token, U0, U1, token, U1");
+
+    let mut world = World::new(with_tokens(|request| {
+        let (_, id) = request.path_and_query.rsplit_once('/').unwrap();
+        ok(&format!(r#"{{"id":"{id}","display_name":"{}"}}"#, "n".repeat(1_000_000)))
+    }));
+    let results = world.run(Session::new().find_users(users())).unwrap();
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 16);
+    assert!(matches!(results[999], Err(Error::TooManyUsers(TooMany::Bytes(_)))));
+}
+
 #[test]
 fn endless_pages_are_abandoned() {
     let mut page = 0;
@@ -904,7 +978,7 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
             Some(200),
             false,
         ),
-        (Error::PageTokenRefused { service: service() }, "page-token-refused", Some(403), false),
+        (Error::PageTokenRefused { service: Some(service()) }, "page-token-refused", Some(403), false),
         (Error::TooManyUsers(TooMany::Users(5)), "too-many-users", None, false),
         (Error::EndlessList { problem: "p".into() }, "endless-list", None, false),
         (Error::Driver(DriverError::Ended), "host-failed", None, false),

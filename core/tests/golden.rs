@@ -23,7 +23,7 @@ fn example(code: ErrorCode) -> Option<Error> {
             problem: ArgumentError::Driver("it is not from 1 to 250000".into()),
         },
         ErrorCode::PageTokenRefused => {
-            Error::PageTokenRefused { service: service(400, "3", "InvalidArgument: page_token") }
+            Error::PageTokenRefused { service: Some(service(400, "3", "InvalidArgument: page_token")) }
         }
         ErrorCode::TooManyUsers => Error::TooManyUsers(TooMany::Users(250_000)),
         ErrorCode::Misconfigured => {
@@ -91,4 +91,18 @@ fn every_failure_has_its_golden_file() {
     // No face produces these two yet.
     assert_eq!(files, ERRORS.len() - 2);
     assert_eq!(std::fs::read_dir(folder).unwrap().count(), files);
+}
+
+/// Only the core's own words are spelt for a face.
+#[test]
+fn foreign_words_are_not_respelt() {
+    let service = ServiceError { status: 401, code: None, message: "bad client-secret".into() };
+    let failure = Failure::from(Error::Unauthenticated { name: "client-secret", service });
+    let respelt = failure.clone().respelled(|name| name.to_uppercase());
+    assert_eq!(respelt.message, failure.message);
+    assert!(respelt.remedy.contains("CLIENT-SECRET"), "{}", respelt.remedy);
+    let failure =
+        Failure::from(Error::Misconfigured { name: "timeout", problem: SettingError::Missing, service: None });
+    let respelt = failure.respelled(|name| name.to_uppercase());
+    assert!(respelt.message.starts_with("TIMEOUT ") && respelt.remedy.contains("TIMEOUT"), "{respelt:?}");
 }

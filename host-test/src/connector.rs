@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use onepassword_users_core::catalogue::ErrorCode;
 use onepassword_users_core::{self as core_, Failure, Listing, TooMany};
 use tokio::sync::Mutex;
 use wasmtime::Store;
@@ -112,13 +113,15 @@ impl Connector {
         let (mut users, mut text) = (Vec::new(), 0);
         while let Some(part) = listing.query() {
             let part = ListQuery { state, limit: part.limit, page_token: part.page_token };
-            let list = self.list_users(part).await?;
+            let list = match self.list_users(part).await {
+                // The service gave this token out a moment ago: the caller is not to blame.
+                Err(Error::Action(failure)) if !users.is_empty() && failure.code == ErrorCode::PageTokenRefused => {
+                    return Err(Error::Action(Failure { code: ErrorCode::Other, subject: None, ..failure }));
+                }
+                result => result?,
+            };
             // No real account has this much text.
-            text += list
-                .users
-                .iter()
-                .map(|user| user.email.len() + user.display_name.len() + user.path.len())
-                .sum::<usize>();
+            text += list.users.iter().map(text_bytes).sum::<usize>();
             if text > MAX_TOTAL_TEXT {
                 let error = core_::Error::TooManyUsers(TooMany::Bytes(MAX_TOTAL_TEXT));
                 return Err(Error::Action(error.into()));
@@ -256,6 +259,12 @@ impl Connector {
             Err(error) => Err(Error::Load(format!("{error:#}"))),
         }
     }
+}
+
+/// The length of all texts of a user, in bytes.
+fn text_bytes(user: &User) -> usize {
+    let User { id, email, display_name, state: _, service_state, create_time, path } = user;
+    [id, email, display_name, service_state, create_time, path].iter().map(|text| text.len()).sum()
 }
 
 /// Logs an action whose caller dropped it before its end: it may have sent requests already.

@@ -159,7 +159,8 @@ impl Outbound {
             Some(origin) => origin,
             None => {
                 let origin = self.base_url().await;
-                self.stats().origin = Some(origin.clone());
+                // A failed look-up is not remembered: the next one may succeed.
+                self.stats().origin = origin.clone().map(Some);
                 origin
             }
         };

@@ -1,4 +1,4 @@
-//! The Spin application: four actions on 1Password users as an HTTP API, for callers with a key.
+//! The Spin application: actions on 1Password users as an HTTP API, for callers with a key.
 //!
 //! ```text
 //!   request ───▶ service ──▶ access (authentication) ──▶ route (parsing) ──▶ driver ◀──▶ core

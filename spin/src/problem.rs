@@ -407,7 +407,7 @@ mod tests {
     fn an_error_has_the_status_of_its_code_or_that_of_a_timeout() {
         for (error, status) in [
             (Error::InvalidArgument { argument: "page-token", problem: ArgumentError::Driver(String::new()) }, 400),
-            (Error::PageTokenRefused { service: service(400) }, 400),
+            (Error::PageTokenRefused { service: Some(service(400)) }, 400),
             (Error::Misconfigured { name: "base-url", problem: SettingError::Missing, service: None }, 503),
             (Error::UserNotFound { user: UserRef::Id("A".into()), service: None }, 404),
             (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 409),

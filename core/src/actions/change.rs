@@ -14,7 +14,7 @@ use crate::values::user::{Target, User, UserId};
 /// Brings a user into the target state.
 pub(crate) async fn change(
     client: &Client,
-    user: &Target,
+    user: Target,
     mode: ChangeMode,
     target: TargetState,
 ) -> Result<StateChange, Error> {

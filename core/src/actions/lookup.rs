@@ -7,29 +7,30 @@ use alloc::vec::Vec;
 use crate::api::body::parse_user;
 use crate::api::call::ApiCall;
 use crate::client::{CallError, Client};
-use crate::error::{Error, MAX_NAMESAKES};
+use crate::error::{Error, MAX_NAMESAKES, TooMany, UnavailableCause};
 use crate::pages::Pages;
 use crate::values::change::TargetState;
 use crate::values::page_token::MAX_PAGE_SIZE;
 use crate::values::user::{Email, Target, User, UserId, UserRef};
 
 /// Finds the user that `target` refers to.
-pub(crate) async fn find(client: &Client, target: &Target) -> Result<User, CallError> {
-    match target {
-        Target::Id(id) => get(client, id).await,
+pub(crate) async fn find(client: &Client, target: Target) -> Result<User, CallError> {
+    let (id, email) = match target {
+        Target::Id(id) => (id, None),
+        Target::Known(id, email) => (id, Some(email)),
         Target::Email(email) => {
             let mut searches = [Search::new(email)];
-            search(client, &mut searches).await?;
-            let [search] = searches;
-            Ok(search.result()?)
+            search(client, &mut searches, &mut false).await?;
+            let [search] = &searches;
+            return Ok(search.result()?);
         }
-        Target::Known(id, email) => {
-            let user = get(client, id).await?;
-            if !email.matches(&user.email) {
-                return Err(Error::AddressMismatch { user_id: user.id, email: email.as_str().into() }.into());
-            }
-            Ok(user)
+    };
+    let user = get(client, &id).await?;
+    match email {
+        Some(email) if !email.matches(&user.email) => {
+            Err(Error::AddressMismatch { user_id: user.id, email: email.as_str().into() }.into())
         }
+        _ => Ok(user),
     }
 }
 
@@ -39,45 +40,74 @@ pub(crate) async fn find(client: &Client, target: &Target) -> Result<User, CallE
 ///
 /// The outer error means that nothing could be asked, because there is no token.
 pub(crate) async fn find_all(client: &Client, users: &[UserRef]) -> Result<Vec<Result<User, Error>>, Error> {
-    let targets: Vec<Result<Target, Error>> = users.iter().map(|user| Ok(Target::parse(user)?)).collect();
-    let mut searches: Vec<Search<'_>> = Vec::new();
-    for target in &targets {
-        if let Ok(Target::Email(email)) = target
+    let mut searches: Vec<Search> = Vec::new();
+    for user in users {
+        if let Ok(Target::Email(email)) = Target::parse(user)
             && !searches.iter().any(|search| search.email.matches(email.as_str()))
         {
             searches.push(Search::new(email));
         }
     }
-    let mut has_answer = false;
-    let mut search_error = None;
-    if !searches.is_empty() {
-        match search(client, &mut searches).await {
-            Ok(()) => has_answer = true,
-            Err(failure) if failure.is_token_failure => return Err(failure.error),
-            Err(failure) => search_error = Some(failure.error),
+    // Whether the service has answered at all, the failure of the search, and one that every further request would have.
+    let (mut has_answer, mut not_searched, mut failed) = (false, None, None);
+    if !searches.is_empty()
+        && let Err(failure) = search(client, &mut searches, &mut has_answer).await
+    {
+        if failure.is_token_failure && !has_answer {
+            return Err(failure.error);
         }
+        failed = Some(failure.error.clone()).filter(concerns_all);
+        not_searched = Some(failure.error);
     }
-    let mut results = Vec::new();
-    for target in &targets {
-        results.push(match target {
-            Err(error) => Err(error.clone()),
-            Ok(Target::Email(email)) => match &search_error {
-                Some(error) => Err(error.clone()),
-                None => match searches.iter().find(|search| search.email.matches(email.as_str())) {
-                    Some(search) => search.clone().result(),
-                    None => Err(Error::UserNotFound { user: UserRef::Email(email.as_str().into()), service: None }),
-                },
-            },
-            Ok(target) => match find(client, target).await {
+    let (mut results, mut text_bytes) = (Vec::with_capacity(users.len()), 0);
+    for user in users {
+        let result = match (Target::parse(user), &not_searched, &failed) {
+            (Err(error), _, _) => Err(error.into()),
+            (Ok(Target::Email(_)), Some(error), _) | (Ok(_), _, Some(error)) => Err(error.clone()),
+            (Ok(Target::Email(email)), None, None) => {
+                let found = searches.iter().find(|search| search.email.matches(email.as_str()));
+                found.map_or_else(|| Search::new(email).result(), Search::result)
+            }
+            (Ok(target), _, None) => match find(client, target).await {
                 Err(failure) if failure.is_token_failure && !has_answer => return Err(failure.error),
-                result => {
+                Err(failure) => {
+                    if failure.is_token_failure || concerns_all(&failure.error) {
+                        failed = Some(failure.error.clone());
+                    }
+                    Err(failure.error)
+                }
+                Ok(user) => {
                     has_answer = true;
-                    result.map_err(Error::from)
+                    Ok(user)
                 }
             },
+        };
+        text_bytes += match &result {
+            Ok(user) => user.text_bytes(),
+            // The ids are in the message as well.
+            Err(Error::AmbiguousUser { ids, .. }) => 2 * ids.iter().map(String::len).sum::<usize>(),
+            Err(_) => 0,
+        };
+        results.push(if text_bytes > MAX_TEXT_BYTES {
+            Err(Error::TooManyUsers(TooMany::Bytes(MAX_TEXT_BYTES)))
+        } else {
+            result
         });
     }
     Ok(results)
+}
+
+/// The most text that the results of one search hold, in bytes.
+const MAX_TEXT_BYTES: usize = 16 * 1024 * 1024;
+
+/// True if a failure would be that of every further request as well: nothing more is sent then.
+fn concerns_all(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Unauthenticated { .. }
+            | Error::RateLimited { .. }
+            | Error::Unavailable { cause: UnavailableCause::Deadline(_), .. }
+    )
 }
 
 /// Gets the user with this id.
@@ -107,15 +137,14 @@ pub(crate) async fn call(
 }
 
 /// The search for an address, and the users found so far.
-#[derive(Clone)]
-struct Search<'a> {
-    email: &'a Email,
+struct Search {
+    email: Email,
     found: Option<User>,
     ids: Vec<String>,
 }
 
-impl<'a> Search<'a> {
-    fn new(email: &'a Email) -> Self {
+impl Search {
+    fn new(email: Email) -> Self {
         Self { email, found: None, ids: Vec::new() }
     }
 
@@ -127,22 +156,25 @@ impl<'a> Search<'a> {
         }
     }
 
-    fn result(self) -> Result<User, Error> {
+    fn result(&self) -> Result<User, Error> {
         let email = String::from(self.email.as_str());
-        match self.found {
-            Some(user) if self.ids.len() == 1 => Ok(user),
-            Some(_) => Err(Error::AmbiguousUser { email, ids: self.ids }),
+        match &self.found {
+            Some(user) if self.ids.len() == 1 => Ok(user.clone()),
+            Some(_) => Err(Error::AmbiguousUser { email, ids: self.ids.clone() }),
             None => Err(Error::UserNotFound { user: UserRef::Email(email), service: None }),
         }
     }
 }
 
 /// Searches the whole account, since two users may have the same address.
-async fn search(client: &Client, searches: &mut [Search<'_>]) -> Result<(), CallError> {
+///
+/// `has_answer` becomes true with the first page.
+async fn search(client: &Client, searches: &mut [Search], has_answer: &mut bool) -> Result<(), CallError> {
     let mut pages = Pages::new(client, None, MAX_PAGE_SIZE, None);
     let mut has_more = true;
     while has_more && searches.iter().any(|search| search.ids.len() < MAX_NAMESAKES) {
         has_more = pages.next(|user| searches.iter_mut().for_each(|search| search.take(&user))).await?;
+        *has_answer = true;
     }
     Ok(())
 }

@@ -22,8 +22,8 @@ const VERSION: char = '1';
 pub(crate) const MAX_PAGE_SIZE: u16 = 1000;
 /// The longest page token of the service that is accepted, in bytes. This fits into a URL everywhere.
 pub(crate) const MAX_SERVICE_TOKEN_BYTES: usize = 4096;
-/// The bytes in front of the service's token: checksum, page size, offset and state filter.
-const HEADER_BYTES: usize = 4 + 2 + 2 + 1;
+/// The bytes in front of the service's token: checksum, page size, offset, state filter and digest.
+const HEADER_BYTES: usize = 4 + 2 + 2 + 1 + 4;
 /// The longest token that is accepted, in bytes.
 pub(crate) const MAX_PAGE_TOKEN_BYTES: usize = 1 + (HEADER_BYTES + MAX_SERVICE_TOKEN_BYTES).div_ceil(3) * 4;
 
@@ -38,6 +38,32 @@ pub(crate) struct PageToken {
     pub(crate) offset: u16,
     /// The state filter of the list.
     pub(crate) state: Option<StateFilter>,
+    /// The [`Digest`] of the ids of those users. If they are others when the page is read again, the account has changed, and
+    /// skipping as many would lose users.
+    pub(crate) digest: Digest,
+}
+
+/// FNV-1a, 32 bits, over ids.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Digest(u32);
+
+impl Default for Digest {
+    /// The digest of no id.
+    fn default() -> Self {
+        Self(0x811c_9dc5)
+    }
+}
+
+impl Digest {
+    /// Adds an id.
+    pub(crate) fn add(&mut self, id: &str) {
+        // A byte that UTF-8 does not have ends each id.
+        self.0 = id.bytes().chain([0xff]).fold(self.0, fold);
+    }
+}
+
+fn fold(sum: u32, byte: u8) -> u32 {
+    (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
 }
 
 impl PageToken {
@@ -51,6 +77,7 @@ impl PageToken {
             Some(StateFilter::Active) => 1,
             Some(StateFilter::Suspended) => 2,
         });
+        bytes.extend(self.digest.0.to_be_bytes());
         bytes.extend(self.service_token.as_deref().unwrap_or_default().bytes());
         let checksum = checksum(bytes.get(4..).unwrap_or_default());
         bytes.splice(..4, checksum);
@@ -73,7 +100,8 @@ impl PageToken {
         let (sum, rest) = bytes.split_first_chunk()?;
         let (page_size, rest_of_header) = rest.split_first_chunk()?;
         let (offset, state_and_token) = rest_of_header.split_first_chunk()?;
-        let (state, service_token) = state_and_token.split_first()?;
+        let (state, rest_of_header) = state_and_token.split_first()?;
+        let (digest, service_token) = rest_of_header.split_first_chunk()?;
         let service_token = core::str::from_utf8(service_token).ok()?;
         let token = Self {
             service_token: (!service_token.is_empty()).then(|| service_token.to_owned()),
@@ -85,6 +113,7 @@ impl PageToken {
                 2 => Some(StateFilter::Suspended),
                 _ => return None,
             },
+            digest: Digest(u32::from_be_bytes(*digest)),
         };
         let is_valid = *sum == checksum(rest)
             && (1..=MAX_PAGE_SIZE).contains(&token.page_size)
@@ -125,7 +154,7 @@ impl core::error::Error for PageTokenError {}
 /// FNV-1a, 32 bits: detects tokens that were cut or mistyped. It is no protection against forgery, and needs to be none: a
 /// caller may list every page anyway.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
-    bytes.iter().fold(0x811c_9dc5_u32, |sum, byte| (sum ^ u32::from(*byte)).wrapping_mul(0x0100_0193)).to_be_bytes()
+    bytes.iter().copied().fold(Digest::default().0, fold).to_be_bytes()
 }
 
 #[cfg(test)]
@@ -139,6 +168,7 @@ mod tests {
             page_size,
             offset,
             state: Some(StateFilter::Suspended),
+            digest: Digest(0x1234_5678),
         }
     }
 

@@ -4,16 +4,28 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::values::page_token::{MAX_PAGE_SIZE, PageToken, PageTokenError};
+use crate::values::page_token::{Digest, MAX_PAGE_SIZE, PageToken, PageTokenError};
 use crate::values::user::{StateFilter, User};
 
 /// The most users that one list returns: an amount that fits comfortably into memory.
 pub const MAX_USERS: u32 = 250_000;
 /// The most references that one call of [`Session::find_users`](crate::Session::find_users) takes.
 pub const MAX_FIND_USERS: usize = 1000;
-/// The page sizes of lists with small limits: the smallest one that is not below the limit. Continuations keep the page size,
-/// so it must not be tiny.
-const SMALL_PAGE_SIZES: [u16; 2] = [25, 100];
+/// The smallest page size that is chosen for a limit above [`MAX_PAGE_SIZE`].
+const MIN_PAGE_SIZE: u16 = 100;
+
+/// The page size for a limit. A list and its continuations keep it. If possible the limit ends at the end of a page: then the
+/// service's own page token continues the list, also if the account has changed by then.
+fn page_size(limit: Option<u32>) -> u16 {
+    match limit.map(u16::try_from) {
+        None => MAX_PAGE_SIZE,
+        Some(Ok(limit)) if limit <= MAX_PAGE_SIZE => limit,
+        Some(_) => {
+            let divides = |size: &u16| limit.is_some_and(|limit| limit % u32::from(*size) == 0);
+            (MIN_PAGE_SIZE..=MAX_PAGE_SIZE).rev().find(divides).unwrap_or(MAX_PAGE_SIZE)
+        }
+    }
+}
 
 /// The users to list.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -33,9 +45,14 @@ impl ListQuery {
             return Err(QueryError::Limit);
         }
         let Some(token) = &self.page_token else {
-            let is_enough = |size: &u16| self.limit.is_some_and(|limit| limit <= u32::from(*size));
-            let page_size = SMALL_PAGE_SIZES.into_iter().find(is_enough).unwrap_or(MAX_PAGE_SIZE);
-            return Ok(PageToken { service_token: None, page_size, offset: 0, state: self.state });
+            let digest = Digest::default();
+            return Ok(PageToken {
+                service_token: None,
+                page_size: page_size(self.limit),
+                offset: 0,
+                state: self.state,
+                digest,
+            });
         };
         let token = PageToken::decode(token).map_err(QueryError::PageToken)?;
         if token.state == self.state { Ok(token) } else { Err(QueryError::PageToken(PageTokenError::OtherState)) }
@@ -103,3 +120,18 @@ impl fmt::Display for FindError {
 }
 
 impl core::error::Error for FindError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_ends_at_the_end_of_a_page_if_possible() {
+        for (limit, size) in
+            [(1, 1), (7, 7), (1000, 1000), (1500, 750), (2000, 1000), (250_000, 1000), (1001, 143), (1999, 1000)]
+        {
+            assert_eq!(page_size(Some(limit)), size, "{limit}");
+        }
+        assert_eq!(page_size(None), 1000);
+    }
+}
