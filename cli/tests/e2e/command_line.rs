@@ -303,7 +303,9 @@ async fn exit_codes_by_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn json_errors_have_the_form_of_the_golden_files() {
     let words = |code: u8| format!(r#"{{"code":{code},"message":"no","details":[]}}"#);
-    let cases: [(&str, &str, Option<(u16, String)>); 12] = [
+    // The code, the user, and the answer of the service if it is not the simulator's own.
+    type Case = (&'static str, &'static str, Option<(u16, String)>);
+    let cases: [Case; 12] = [
         ("invalid-argument", "a/b", None),
         ("user-not-found", "NOBODY", None),
         ("ambiguous-user", "helpdesk@example.com", None),
