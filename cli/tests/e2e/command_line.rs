@@ -303,28 +303,37 @@ async fn exit_codes_by_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn json_errors_have_the_form_of_the_golden_files() {
     let words = |code: u8| format!(r#"{{"code":{code},"message":"no","details":[]}}"#);
-    // The code, the user, and the answer of the service if it is not the simulator's own.
-    type Case = (&'static str, &'static str, Option<(u16, String)>);
-    let cases: [Case; 12] = [
+    // The code, the users, and the answer of the service if it is not the simulator's own.
+    type Case = (&'static str, &'static str, Option<(Operation, u16, String)>);
+    let moved = r#"{"id":"CECVP4FQBNIIODOC7DDCOVMELY","email":"w@example.com","state":"ACTIVE"}"#;
+    let circle = r#"{"results":[{"id":"A"}],"next_page_token":"again"}"#;
+    let cases: [Case; 14] = [
         ("invalid-argument", "a/b", None),
         ("user-not-found", "NOBODY", None),
         ("ambiguous-user", "helpdesk@example.com", None),
         ("last-owner", "margaret.okafor@example.com", None),
         ("externally-managed", "ines.provider@example.com", None),
-        ("permission-denied", "A", Some((403, words(7)))),
-        ("unauthenticated", "A", Some((401, words(16)))),
-        ("misconfigured", "A", Some((404, "<html>".into()))),
-        ("rate-limited", "A", Some((429, words(8)))),
-        ("unavailable", "A", Some((503, words(14)))),
-        ("invalid-response", "A", Some((200, "<html>".into()))),
-        ("other", "A", Some((409, words(10)))),
+        ("permission-denied", "A", Some((Operation::Get, 403, words(7)))),
+        ("unauthenticated", "A", Some((Operation::Get, 401, words(16)))),
+        ("misconfigured", "A", Some((Operation::Get, 404, "<html>".into()))),
+        ("rate-limited", "A", Some((Operation::Get, 429, words(8)))),
+        ("unavailable", "A", Some((Operation::Get, 503, words(14)))),
+        ("invalid-response", "A", Some((Operation::Get, 200, "<html>".into()))),
+        ("other", "A", Some((Operation::Get, 409, words(10)))),
+        (
+            "address-mismatch",
+            "wendy.appleseed@example.com nobody@example.com",
+            Some((Operation::Get, 200, moved.into())),
+        ),
+        ("endless-list", "wendy.appleseed@example.com", Some((Operation::List, 200, circle.into()))),
     ];
-    for (code, user, fault) in cases {
+    for (code, users, fault) in cases {
         let account = Account::new().await;
-        for (status, body) in fault.iter().flat_map(|fault| std::iter::repeat_n(fault, 2)) {
-            account.simulator.inject(Operation::Get, Fault::reply(*status, body));
+        for (operation, status, body) in fault.iter().flat_map(|fault| std::iter::repeat_n(fault, 2)) {
+            account.simulator.inject(*operation, Fault::reply(*status, body));
         }
-        let output = run(&["suspend-user", user, "--output", "json"], &account.environment());
+        let arguments = ["suspend-user"].into_iter().chain(users.split(' ')).chain(["--output", "json"]);
+        let output = run(&arguments.collect::<Vec<_>>(), &account.environment());
         let error = &json(&output)["results"][0]["error"];
         let golden = format!("{}/../core/tests/golden/{code}.json", env!("CARGO_MANIFEST_DIR"));
         let golden: Value = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();
