@@ -9,11 +9,12 @@ use crate::api::service_error::ServiceError;
 use crate::catalogue::{ErrorCode, FailureClass, SECRET_NAMES, SECRETS, SETTINGS};
 use crate::error::{Error, MAX_NAMESAKES, UnavailableCause};
 
-/// A failed action. The component's contract, the JSON forms and the HTTP API have the same fields.
+/// A failed action. The component's contract, the JSON forms and the HTTP API have the same fields. `C` is the type of the
+/// code: a face that has errors of its own has a type of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub struct Failure<C = ErrorCode> {
     /// The code.
-    pub code: ErrorCode,
+    pub code: C,
     /// A description for people: one clause in lower case. It does not repeat the remedy.
     pub message: String,
     /// The way to solve the problem, as a sentence.
@@ -32,6 +33,24 @@ pub struct Failure {
     pub more_candidates: bool,
     /// The error of the service, if there was one.
     pub service: Option<ServiceError>,
+}
+
+/// The code of a [`Failure`]: an [`ErrorCode`], or a face's own.
+pub trait Code {
+    /// The code itself: lower case, words joined by hyphens.
+    fn name(&self) -> &'static str;
+    /// The class of the code.
+    fn class(&self) -> FailureClass;
+}
+
+impl Code for ErrorCode {
+    fn name(&self) -> &'static str {
+        (*self).name()
+    }
+
+    fn class(&self) -> FailureClass {
+        (*self).class()
+    }
 }
 
 /// The argument, setting or secret at fault.
@@ -73,7 +92,40 @@ impl Subject {
     }
 }
 
-impl Failure {
+impl<C: Code> Failure<C> {
+    /// A failure of which no more is known than this.
+    pub fn new(code: C, message: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self {
+            code,
+            message: message.into(),
+            remedy: remedy.into(),
+            retry_after: None,
+            may_have_changed: false,
+            subject: None,
+            user_id: None,
+            candidates: Vec::new(),
+            more_candidates: false,
+            service: None,
+        }
+    }
+
+    /// The same failure with a code of another type.
+    #[must_use]
+    pub fn with_code<D: Code>(self, code: D) -> Failure<D> {
+        Failure {
+            code,
+            message: self.message,
+            remedy: self.remedy,
+            retry_after: self.retry_after,
+            may_have_changed: self.may_have_changed,
+            subject: self.subject,
+            user_id: self.user_id,
+            candidates: self.candidates,
+            more_candidates: self.more_candidates,
+            service: self.service,
+        }
+    }
+
     /// The class of the code.
     #[must_use]
     pub fn class(&self) -> FailureClass {
@@ -83,7 +135,7 @@ impl Failure {
     /// True if the same action may succeed if it is repeated later.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        self.code.is_retryable()
+        self.class() == FailureClass::Retry
     }
 
     /// The failure in the words of a face: `spell` returns the face's name of a setting, secret or argument, such as

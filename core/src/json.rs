@@ -9,7 +9,7 @@ use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
 use crate::api::service_error::ServiceError;
-use crate::failure::{Failure, Subject};
+use crate::failure::{Code, Failure, Subject};
 use crate::values::change::StateChange;
 use crate::values::query::UserList;
 use crate::values::user::User;
@@ -46,7 +46,7 @@ impl Serialize for StateChange {
     }
 }
 
-impl Serialize for Failure {
+impl<C: Code> Serialize for Failure<C> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut json = serializer.serialize_struct("Failure", 12)?;
         json.serialize_field("code", self.code.name())?;

@@ -68,6 +68,7 @@ mod client;
 mod config;
 mod error;
 mod failure;
+mod hash;
 mod http;
 mod json;
 mod listing;
@@ -84,7 +85,7 @@ mod values;
 
 pub use api::service_error::ServiceError;
 pub use error::{ArgumentError, DriverError, Error, TooMany, UnavailableCause};
-pub use failure::{Failure, Subject, SubjectKind};
+pub use failure::{Code, Failure, Subject, SubjectKind};
 pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
 pub use json::{Check, TestReport};
 pub use listing::{Listing, MAX_LISTING};

@@ -10,6 +10,7 @@ use crate::api::body::Page;
 use crate::api::call::ApiCall;
 use crate::client::{CallError, Client};
 use crate::error::Error;
+use crate::hash::Hash;
 use crate::values::page_token::MAX_SERVICE_TOKEN_BYTES;
 use crate::values::query::MAX_USERS;
 use crate::values::user::{StateFilter, User, UserState};
@@ -23,20 +24,15 @@ pub(crate) fn circle() -> Error {
     Error::EndlessList { problem: "a page token came for the second time".into() }
 }
 
-/// The page tokens that were followed. Coming back to one of them would go on forever.
+/// The page tokens that were followed, as hashes. Coming back to one of them would go on forever.
 #[derive(Debug, Default)]
 pub(crate) struct Trail(BTreeSet<u64>);
 
 impl Trail {
     /// Notes that a page token is followed. False if it was followed before.
     pub(crate) fn follow(&mut self, token: &str) -> bool {
-        self.0.insert(hash(token))
+        self.0.insert(Hash::EMPTY.with(token.as_bytes()).get())
     }
-}
-
-/// FNV-1a, 64 bits: enough to recognise a page token without keeping it.
-fn hash(token: &str) -> u64 {
-    token.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 /// The ids of the users met so far. Pages shift when the account changes while it is read, so a user may come twice.

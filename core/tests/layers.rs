@@ -7,7 +7,7 @@ use std::path::Path;
 
 /// All modules by layer, from the lowest to the highest. A module may use those listed before it.
 const LAYERS: [(&str, &[&str]); 9] = [
-    ("foundation", &["time", "secret", "text"]),
+    ("foundation", &["time", "secret", "text", "hash"]),
     ("http", &["http"]),
     ("catalogue", &["catalogue"]),
     (

@@ -63,18 +63,7 @@ impl Error {
         };
         let may_have_changed =
             matches!(self, Self::Trap { may_have_changed: true, .. } | Self::Deadline { may_have_changed: true, .. });
-        Failure {
-            code,
-            message: self.problem(),
-            remedy: remedy.into(),
-            retry_after: None,
-            may_have_changed,
-            subject: None,
-            user_id: None,
-            candidates: Vec::new(),
-            more_candidates: false,
-            service: None,
-        }
+        Failure { may_have_changed, ..Failure::new(code, self.problem(), remedy) }
     }
 
     fn problem(&self) -> String {

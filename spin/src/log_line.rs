@@ -23,10 +23,10 @@ impl Log {
 
     /// Records a problem as the outcome.
     pub(crate) fn problem(&mut self, problem: &Problem) {
-        self.entry.outcome = problem.code;
-        self.entry.status = problem.status;
-        self.entry.may_have_changed = problem.may_have_changed;
-        self.entry.problem.get_or_insert_with(|| problem.message.clone());
+        self.entry.outcome = problem.kind().code;
+        self.entry.status = problem.kind().status;
+        self.entry.may_have_changed = problem.failure.may_have_changed;
+        self.entry.problem.get_or_insert_with(|| problem.failure.message.clone());
     }
 
     /// Writes the line to standard output, which Spin logs.

@@ -1,13 +1,12 @@
 //! Failures as problem documents (RFC 9457), with their HTTP statuses.
 
-use onepassword_users_core::catalogue::FailureClass;
+use onepassword_users_core::catalogue::{ErrorEntry, FailureClass};
 use onepassword_users_core::{
-    ArgumentError, Error, Failure, MAX_LISTING, MAX_USERS, ServiceError, Subject, TransportFault, UnavailableCause,
+    ArgumentError, Code, Error, Failure, MAX_LISTING, MAX_USERS, TransportFault, UnavailableCause,
 };
-use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
 
-/// A kind of problem of this API's own. The others are the errors of the core's catalogue.
+/// A kind of problem: an error of the core's catalogue, or one of this API's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kind {
     /// The code.
@@ -22,6 +21,29 @@ pub struct Kind {
     pub cause: &'static str,
     /// The remedy, as a phrase. That of a problem may be more specific.
     pub remedy: &'static str,
+}
+
+impl Code for Kind {
+    fn name(&self) -> &'static str {
+        self.code
+    }
+
+    fn class(&self) -> FailureClass {
+        self.class
+    }
+}
+
+impl From<&ErrorEntry> for Kind {
+    fn from(entry: &ErrorEntry) -> Self {
+        Self {
+            code: entry.code,
+            class: entry.class,
+            status: entry.http_status,
+            title: entry.title,
+            cause: entry.cause,
+            remedy: entry.remedy,
+        }
+    }
 }
 
 /// All kinds of this API's own.
@@ -185,32 +207,8 @@ pub const BUSY: Kind = Kind {
 /// A problem document: the members of RFC 9457, and those of a failure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// The title of the code, the same for every occurrence.
-    pub title: &'static str,
-    /// The HTTP status.
-    pub status: u16,
-    /// The code of the failure.
-    pub code: &'static str,
-    /// The class of the failure.
-    pub class: FailureClass,
-    /// The description of this occurrence: one clause in lower case.
-    pub message: String,
-    /// The way to solve the problem, as a sentence.
-    pub remedy: String,
-    /// The time to wait before the next attempt, in seconds.
-    pub retry_after: Option<u32>,
-    /// True if a change was sent whose outcome is not known.
-    pub may_have_changed: bool,
-    /// The argument, setting or secret at fault, in the spelling of this API.
-    pub subject: Option<Subject>,
-    /// The id of the user that the failure is about.
-    pub user_id: Option<String>,
-    /// The ids of the users that have the address.
-    pub candidates: Vec<String>,
-    /// True if there are more candidates.
-    pub more_candidates: bool,
-    /// The error of 1Password.
-    pub service: Option<ServiceError>,
+    /// The failure. Its code is the kind of the problem.
+    pub failure: Failure<Kind>,
     /// The method that the resource supports, for the header `Allow`. Not a member of the document.
     pub allow: Option<&'static str>,
 }
@@ -219,28 +217,13 @@ impl Problem {
     /// Creates a problem of this API's own.
     #[must_use]
     pub fn new(kind: Kind, message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            title: kind.title,
-            status: kind.status,
-            code: kind.code,
-            class: kind.class,
-            message: message.into(),
-            remedy: remedy.into(),
-            retry_after: None,
-            may_have_changed: false,
-            subject: None,
-            user_id: None,
-            candidates: Vec::new(),
-            more_candidates: false,
-            service: None,
-            allow: None,
-        }
+        Self { failure: Failure::new(kind, message, remedy), allow: None }
     }
 
-    /// True if the same request may succeed when it is repeated later.
+    /// The kind of the problem.
     #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        self.class == FailureClass::Retry
+    pub fn kind(&self) -> Kind {
+        self.failure.code
     }
 
     /// The configured keys are not usable, or not readable. The response does not say why, since the caller is not
@@ -275,7 +258,7 @@ impl Problem {
         let is_long = matches!(error, Error::TooManyUsers(_));
         let mut problem = Self::from(error);
         if is_long {
-            problem.remedy = format!(
+            problem.failure.remedy = format!(
                 "List the account in parts, with limit and page_token. One user per line (Accept: application/x-ndjson) \
                  allows up to {MAX_LISTING} users, one JSON object up to {MAX_USERS}."
             );
@@ -312,31 +295,19 @@ pub fn spelled(name: &str) -> String {
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let is_timeout = is_timeout(&error);
-        let problem = Self::from(failure(error));
-        if is_timeout { Self { status: TIMEOUT_STATUS, ..problem } } else { problem }
+        let mut problem = Self::from(failure(error));
+        if is_timeout {
+            problem.failure.code.status = TIMEOUT_STATUS;
+        }
+        problem
     }
 }
 
 impl From<Failure> for Problem {
     /// The problem of a failure in the spelling of this API, with the status of its code.
     fn from(failure: Failure) -> Self {
-        let (class, entry) = (failure.class(), failure.code.entry());
-        Self {
-            title: entry.title,
-            status: entry.http_status,
-            code: entry.code,
-            class,
-            message: failure.message,
-            remedy: failure.remedy,
-            retry_after: failure.retry_after,
-            may_have_changed: failure.may_have_changed,
-            subject: failure.subject,
-            user_id: failure.user_id,
-            candidates: failure.candidates,
-            more_candidates: failure.more_candidates,
-            service: failure.service,
-            allow: None,
-        }
+        let kind = failure.code.entry().into();
+        Self { failure: failure.with_code(kind), allow: None }
     }
 }
 
@@ -355,25 +326,18 @@ fn is_timeout(error: &Error) -> bool {
 
 impl Serialize for Problem {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut json = serializer.serialize_struct("Problem", 16)?;
-        json.serialize_field("type", &format_args!("/openapi.json#/x-problems/{}", self.code))?;
-        json.serialize_field("title", self.title)?;
-        json.serialize_field("status", &self.status)?;
-        json.serialize_field("detail", &self.message)?;
-        // The members of a failure, in their order.
-        json.serialize_field("code", self.code)?;
-        json.serialize_field("class", self.class.name())?;
-        json.serialize_field("message", &self.message)?;
-        json.serialize_field("remedy", &self.remedy)?;
-        json.serialize_field("retryable", &self.is_retryable())?;
-        json.serialize_field("retry_after", &self.retry_after)?;
-        json.serialize_field("may_have_changed", &self.may_have_changed)?;
-        json.serialize_field("subject", &self.subject)?;
-        json.serialize_field("user_id", &self.user_id)?;
-        json.serialize_field("candidates", &self.candidates)?;
-        json.serialize_field("more_candidates", &self.more_candidates)?;
-        json.serialize_field("service", &self.service)?;
-        json.end()
+        #[derive(Serialize)]
+        struct Members<'a> {
+            r#type: String,
+            title: &'static str,
+            status: u16,
+            detail: &'a str,
+            #[serde(flatten)]
+            failure: &'a Failure<Kind>,
+        }
+        let Kind { code, title, status, .. } = self.kind();
+        let r#type = format!("/openapi.json#/x-problems/{code}");
+        Members { r#type, title, status, detail: &self.failure.message, failure: &self.failure }.serialize(serializer)
     }
 }
 
@@ -383,7 +347,7 @@ mod tests {
     use std::time::Duration;
 
     use onepassword_users_core::catalogue::ERRORS;
-    use onepassword_users_core::{SettingError, SubjectKind, TransportError, UserRef};
+    use onepassword_users_core::{ServiceError, SettingError, Subject, SubjectKind, TransportError, UserRef};
     use serde_json::{Value, json};
 
     use super::*;
@@ -418,7 +382,7 @@ mod tests {
             (unavailable(UnavailableCause::Deadline(Duration::from_secs(1))), 504),
             (Error::Other { problem: String::new(), service: Some(service(400)) }, 502),
         ] {
-            assert_eq!(Problem::from(error.clone()).status, status, "{error:?}");
+            assert_eq!(Problem::from(error.clone()).kind().status, status, "{error:?}");
         }
     }
 
@@ -455,12 +419,12 @@ mod tests {
 
     #[test]
     fn a_problem_has_the_names_of_this_api() {
-        let problem = Problem::from(unavailable(UnavailableCause::Service(service(503))));
+        let problem = Problem::from(unavailable(UnavailableCause::Service(service(503)))).failure;
         assert_eq!((problem.retry_after, problem.is_retryable(), problem.may_have_changed), (Some(7), true, true));
-        let problem = Problem::from(Error::Unauthenticated { name: "client-secret", service: service(401) });
+        let problem = Problem::from(Error::Unauthenticated { name: "client-secret", service: service(401) }).failure;
         assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Secret, name: "client_secret".into() }));
         assert!(problem.remedy.starts_with("Check client_id and client_secret"), "{}", problem.remedy);
-        let problem = Problem::argument("page-token", "x");
+        let problem = Problem::argument("page-token", "x").failure;
         assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Argument, name: "page_token".into() }));
         assert_eq!(problem.message, "the argument page_token cannot be used: x");
         let problem = serde_json::to_value(Problem::unauthorized()).unwrap();

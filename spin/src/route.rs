@@ -99,7 +99,10 @@ impl Route {
                 return Ok(change(user_ref(user)));
             }
         }
-        require_method("GET", method).map_err(|problem| Problem { remedy: USER_ROUTES.into(), ..problem })?;
+        require_method("GET", method).map_err(|mut problem| {
+            problem.failure.remedy = USER_ROUTES.into();
+            problem
+        })?;
         no_parameters(query)?;
         Ok(Self::Get(user_ref(&user)))
     }
@@ -322,7 +325,7 @@ mod tests {
 
     fn parse(method: &str, target: &str) -> Result<Route, &'static str> {
         let (path, query) = target.split_once('?').map_or((target, None), |(path, query)| (path, Some(query)));
-        Route::parse(method, path, query, b"").map_err(|problem| problem.code)
+        Route::parse(method, path, query, b"").map_err(|problem| problem.kind().code)
     }
 
     fn list(state: Option<StateFilter>, limit: Option<u32>, page_token: Option<&str>) -> Result<Route, &'static str> {
@@ -416,7 +419,7 @@ mod tests {
         let read = |content_type: &str, body: &str| {
             change_options(Some(content_type.as_bytes()), body.as_bytes())
                 .map(|options| options.dry_run)
-                .map_err(|problem| problem.code)
+                .map_err(|problem| problem.kind().code)
         };
         assert_eq!(change_options(None, b"").unwrap(), ChangeOptions::default());
         assert_eq!(read("text/plain", ""), Ok(false));
@@ -427,7 +430,7 @@ mod tests {
         for content_type in ["", "text/json", "application/jsonx", "application/x-www-form-urlencoded"] {
             assert_eq!(read(content_type, "{}"), Err("unsupported-media-type"), "{content_type}");
         }
-        assert_eq!(change_options(None, b"{}").map_err(|problem| problem.code), Err("unsupported-media-type"));
+        assert_eq!(change_options(None, b"{}").map_err(|problem| problem.kind().code), Err("unsupported-media-type"));
         for body in ["{", "{}{}", "dry_run=true", "\u{feff}{}", "{\"dry_run\":tru}"] {
             assert_eq!(read("application/json", body), Err("malformed-json"), "{body}");
         }
@@ -447,7 +450,8 @@ mod tests {
 
     #[test]
     fn a_test_takes_no_options() {
-        let read = |body: &str| no_options(Some(b"application/json"), body.as_bytes()).map_err(|problem| problem.code);
+        let read =
+            |body: &str| no_options(Some(b"application/json"), body.as_bytes()).map_err(|problem| problem.kind().code);
         assert_eq!((read(""), read("{}")), (Ok(()), Ok(())));
         assert_eq!(
             (read("{\"dry_run\":true}"), read("[]"), read("{")),
@@ -491,13 +495,13 @@ mod tests {
             (r#"{"users":[{"id":"A","name":"B"}]}"#, "unknown field `name`"),
         ] {
             let problem = read(body).unwrap_err();
-            assert_eq!(problem.code, "invalid-body", "{body}");
-            assert!(problem.message.contains(words), "{body}: {}", problem.message);
+            assert_eq!(problem.kind().code, "invalid-body", "{body}");
+            assert!(problem.failure.message.contains(words), "{body}: {}", problem.failure.message);
         }
         for body in [r#"{"users":["#, r#"{"users":[]}}"#, r#"{"users":["A" "B"]}"#] {
-            assert_eq!(read(body).unwrap_err().code, "malformed-json", "{body}");
+            assert_eq!(read(body).unwrap_err().kind().code, "malformed-json", "{body}");
         }
-        assert_eq!(users_to_find(None, br#"{"users":[]}"#).unwrap_err().code, "unsupported-media-type");
+        assert_eq!(users_to_find(None, br#"{"users":[]}"#).unwrap_err().kind().code, "unsupported-media-type");
     }
 
     #[test]
@@ -507,8 +511,8 @@ mod tests {
         let find = read(&body(1000, r#""A""#)).unwrap();
         assert_eq!((find.users.references.len(), find.users.count), (1000, 1000));
         let problem = read(&body(1234, r#""A""#)).unwrap_err();
-        assert_eq!((problem.code, problem.subject.unwrap().name), ("invalid-argument", "users".into()));
-        assert!(problem.message.contains("there are 1234 users"), "{}", problem.message);
+        assert_eq!((problem.kind().code, problem.failure.subject.unwrap().name), ("invalid-argument", "users".into()));
+        assert!(problem.failure.message.contains("there are 1234 users"), "{}", problem.failure.message);
 
         let longest = format!(r#"{{"id":"{}","email":"{}@example.com"}}"#, "A".repeat(128), "a".repeat(1012));
         assert!(body(1000, &longest).len() <= MAX_FIND_BODY);

@@ -180,7 +180,7 @@ async fn run_route(
 /// Looks several users up. The log gets their number, and none of their names.
 async fn find(content_type: Option<&[u8]>, body: &[u8], entry: &mut Entry) -> Result<Content, Problem> {
     // The message may quote the body.
-    let hide = |problem: &Problem| entry.problem = Some(problem.title.into());
+    let hide = |problem: &Problem| entry.problem = Some(problem.kind().title.into());
     let references = route::users_to_find(content_type, body).inspect_err(hide)?.users.references;
     entry.users = Some(references.len());
     let users = run(session().find_users(references.iter().map(UserRef::from).collect())).await?;
@@ -209,15 +209,15 @@ fn line(value: &impl Serialize) -> serde_json::Result<Bytes> {
 
 fn problem_response(problem: &Problem) -> Response<BoxBody> {
     let text = line(problem).unwrap_or_default();
-    let mut response = sized_response(problem.status, "application/problem+json", vec![text], None);
+    let mut response = sized_response(problem.kind().status, "application/problem+json", vec![text], None);
     let headers = response.headers_mut();
     if let Some(allow) = problem.allow {
         headers.insert(header::ALLOW, HeaderValue::from_static(allow));
     }
-    if let Some(seconds) = problem.retry_after {
+    if let Some(seconds) = problem.failure.retry_after {
         headers.insert(header::RETRY_AFTER, seconds.into());
     }
-    match problem.code {
+    match problem.kind().code {
         "unauthorized" => headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
         "forbidden" => {
             let scope = HeaderValue::from_static("Bearer error=\"insufficient_scope\"");

@@ -4,8 +4,9 @@ use alloc::vec::Vec;
 
 use crate::client::Client;
 use crate::error::{Error, TooMany};
+use crate::hash::Hash;
 use crate::pages::{Pages, SeenIds};
-use crate::values::page_token::{Digest, PageToken};
+use crate::values::page_token::PageToken;
 use crate::values::query::{MAX_USERS, UserList};
 
 /// The most text that one list holds, in bytes: about ten times as much as 250,000 users have.
@@ -17,29 +18,31 @@ pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) 
     let limit = limit.map_or(usize::MAX, |limit| limit as usize);
     let (mut users, mut text_bytes, mut seen) = (Vec::new(), 0, SeenIds::default());
     let mut pages = Pages::new(client, state, page_size, service_token);
-    // The users at the beginning of the page that are not part of this list, and those that are done with.
+    // The number of users at the beginning of the page that the list before this one returned.
     let mut skipped = offset;
     loop {
-        let (mut position, mut done) = (0, 0);
-        // Of the users that were skipped, and of all that are done with.
-        let (mut of_skipped, mut of_done) = (Digest::default(), Digest::default());
+        // The users of the page that are done with, and the hash of their ids.
+        let (mut position, mut done, mut hash) = (0, 0, Hash::EMPTY);
+        let mut has_skipped_the_same = skipped == 0;
         let has_more = pages
             .next(|user| {
+                let is_full = users.len() >= limit;
                 position += 1;
-                if position <= skipped {
-                    of_skipped.add(&user.id);
-                }
-                if position <= skipped || users.len() < limit {
+                if position <= skipped || !is_full {
                     done = position;
-                    of_done.add(&user.id);
+                    // A byte that UTF-8 does not have ends each id.
+                    hash = hash.with(user.id.as_bytes()).with(&[0xff]);
                 }
-                if position > skipped && users.len() < limit && seen.insert(&user.id) {
+                if position == skipped {
+                    has_skipped_the_same = hash.folded() == expected;
+                }
+                if position > skipped && !is_full && seen.insert(&user.id) {
                     text_bytes += user.text_bytes();
                     users.push(user);
                 }
             })
             .await?;
-        if skipped > 0 && (position < skipped || of_skipped != expected) {
+        if !has_skipped_the_same {
             return Err(Error::PageTokenRefused { service: None });
         }
         if text_bytes > MAX_TEXT_BYTES {
@@ -54,10 +57,10 @@ pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) 
         }
         // The limit may end the list inside a page.
         let (token, next_token) = pages.into_tokens();
-        let (service_token, offset, digest) =
-            if done < position { (token, done, of_done) } else { (next_token, 0, Digest::default()) };
-        let rest = PageToken { service_token, page_size, offset, state, digest };
-        let has_rest = done < position || has_more;
+        let is_inside = done < position;
+        let (service_token, offset, hash) = if is_inside { (token, done, hash) } else { (next_token, 0, Hash::EMPTY) };
+        let rest = PageToken { service_token, page_size, offset, state, digest: hash.folded() };
+        let has_rest = is_inside || has_more;
         return Ok(UserList { users, next_page_token: has_rest.then(|| rest.encode()) });
     }
 }

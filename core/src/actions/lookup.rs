@@ -48,7 +48,7 @@ pub(crate) async fn find_all(client: &Client, users: &[UserRef]) -> Result<Vec<R
             searches.push(Search::new(email));
         }
     }
-    // Whether the service has answered at all, the failure of the search, and one that every further request would have.
+    // True after the first answer; the failure of the search; a failure that every further request would have as well.
     let (mut has_answer, mut not_searched, mut failed) = (false, None, None);
     if !searches.is_empty()
         && let Err(failure) = search(client, &mut searches, &mut has_answer).await

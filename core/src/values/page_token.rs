@@ -14,6 +14,7 @@ use core::fmt;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::hash::Hash;
 use crate::values::user::StateFilter;
 
 /// The version in front of every token.
@@ -38,32 +39,9 @@ pub(crate) struct PageToken {
     pub(crate) offset: u16,
     /// The state filter of the list.
     pub(crate) state: Option<StateFilter>,
-    /// The [`Digest`] of the ids of those users. If they are others when the page is read again, the account has changed, and
-    /// skipping as many would lose users.
-    pub(crate) digest: Digest,
-}
-
-/// FNV-1a, 32 bits, over ids.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Digest(u32);
-
-impl Default for Digest {
-    /// The digest of no id.
-    fn default() -> Self {
-        Self(0x811c_9dc5)
-    }
-}
-
-impl Digest {
-    /// Adds an id.
-    pub(crate) fn add(&mut self, id: &str) {
-        // A byte that UTF-8 does not have ends each id.
-        self.0 = id.bytes().chain([0xff]).fold(self.0, fold);
-    }
-}
-
-fn fold(sum: u32, byte: u8) -> u32 {
-    (sum ^ u32::from(byte)).wrapping_mul(0x0100_0193)
+    /// The hash of the ids of those users, each followed by a byte that UTF-8 does not have. If they are others when the page
+    /// is read again, the account has changed, and skipping as many would lose users.
+    pub(crate) digest: u32,
 }
 
 impl PageToken {
@@ -77,7 +55,7 @@ impl PageToken {
             Some(StateFilter::Active) => 1,
             Some(StateFilter::Suspended) => 2,
         });
-        bytes.extend(self.digest.0.to_be_bytes());
+        bytes.extend(self.digest.to_be_bytes());
         bytes.extend(self.service_token.as_deref().unwrap_or_default().bytes());
         let checksum = checksum(bytes.get(4..).unwrap_or_default());
         bytes.splice(..4, checksum);
@@ -113,7 +91,7 @@ impl PageToken {
                 2 => Some(StateFilter::Suspended),
                 _ => return None,
             },
-            digest: Digest(u32::from_be_bytes(*digest)),
+            digest: u32::from_be_bytes(*digest),
         };
         let is_valid = *sum == checksum(rest)
             && (1..=MAX_PAGE_SIZE).contains(&token.page_size)
@@ -151,10 +129,9 @@ impl fmt::Display for PageTokenError {
 
 impl core::error::Error for PageTokenError {}
 
-/// FNV-1a, 32 bits: detects tokens that were cut or mistyped. It is no protection against forgery, and needs to be none: a
-/// caller may list every page anyway.
+/// Detects tokens that were cut or mistyped. It need not protect against forgery: a caller may list every page anyway.
 fn checksum(bytes: &[u8]) -> [u8; 4] {
-    bytes.iter().copied().fold(Digest::default().0, fold).to_be_bytes()
+    Hash::EMPTY.with(bytes).folded().to_be_bytes()
 }
 
 #[cfg(test)]
@@ -168,7 +145,7 @@ mod tests {
             page_size,
             offset,
             state: Some(StateFilter::Suspended),
-            digest: Digest(0x1234_5678),
+            digest: 0x1234_5678,
         }
     }
 

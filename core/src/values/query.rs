@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::values::page_token::{Digest, MAX_PAGE_SIZE, PageToken, PageTokenError};
+use crate::hash::Hash;
+use crate::values::page_token::{MAX_PAGE_SIZE, PageToken, PageTokenError};
 use crate::values::user::{StateFilter, User};
 
 /// The most users that one list returns: an amount that fits comfortably into memory.
@@ -45,7 +46,7 @@ impl ListQuery {
             return Err(QueryError::Limit);
         }
         let Some(token) = &self.page_token else {
-            let digest = Digest::default();
+            let digest = Hash::EMPTY.folded();
             return Ok(PageToken {
                 service_token: None,
                 page_size: page_size(self.limit),
