@@ -93,7 +93,7 @@ impl Subject {
 }
 
 impl<C: Code> Failure<C> {
-    /// A failure of which no more is known than this.
+    /// Creates a failure with nothing but a code and words.
     pub fn new(code: C, message: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             code,
