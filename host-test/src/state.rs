@@ -145,7 +145,7 @@ impl ResourceLimiter for MemoryLimit {
         if allowed {
             self.used = desired;
         } else if !std::mem::replace(&mut self.is_refusal_logged, true) {
-            tracing::warn!(desired, most = self.max, "the component exceeds its memory limit");
+            tracing::warn!(desired, max = self.max, "the component exceeds its memory limit");
         }
         Ok(allowed)
     }
