@@ -136,8 +136,26 @@ pub const USER_AGENT: Value = Value {
     remedy: "Set user-agent to your product and version, such as ExamplePlatform/2.1, or leave it out.",
 };
 
+/// The users that must not be suspended.
+pub const PROTECTED_USERS: Value = Value {
+    name: "protected-users",
+    title: "Protected users",
+    help: "ids and e-mail addresses of users that are never suspended, such as break-glass accounts, separated by commas or line \
+           breaks; a similar address counts as well; nothing is suspended while this cannot be read",
+    kind: ValueKind::Text,
+    default: None,
+    is_required: false,
+    is_secret: false,
+    remedy: "Set protected-users to ids and e-mail addresses, separated by commas, or leave it out.",
+};
+
+/// The settings that every action looks up.
+pub(crate) const ACTION_SETTINGS: [Value; 7] =
+    [BASE_URL, ACCOUNT_ID, API_VERSION, TIMEOUT, DEADLINE, MAX_ATTEMPTS, USER_AGENT];
+
 /// The settings, in the order in which a form shows them.
-pub const SETTINGS: [Value; 7] = [BASE_URL, ACCOUNT_ID, API_VERSION, TIMEOUT, DEADLINE, MAX_ATTEMPTS, USER_AGENT];
+pub const SETTINGS: [Value; 8] =
+    [BASE_URL, ACCOUNT_ID, PROTECTED_USERS, API_VERSION, TIMEOUT, DEADLINE, MAX_ATTEMPTS, USER_AGENT];
 
 /// The client id of the OAuth application.
 pub const CLIENT_ID: Value = Value {
@@ -359,9 +377,10 @@ errors! {
     /// There is no such user.
     UserNotFound: Absent, "user-not-found", "There is no such user",
         "no such user", "check id or address, and account", 6, 404;
-    /// Several users have the address.
-    AmbiguousUser: Caller, "ambiguous-user", "Several users have this address",
-        "several users have the address", "use one of the ids that it names", 7, 409;
+    /// Several users have the address, or only similar ones.
+    AmbiguousUser: Caller, "ambiguous-user", "The address does not name one user",
+        "several users have the address, or none has it and some have a similar one",
+        "use one of the ids that it names, if it is the right one", 7, 409;
     /// The user has another address than the caller says.
     AddressMismatch: Caller, "address-mismatch", "The user has another address",
         "the user with the id has another address than the call says", "look the user up again", 7, 409;
@@ -370,10 +389,10 @@ errors! {
         "the last owner cannot be suspended", "give the account another owner", 8, 409;
     /// The user is managed elsewhere.
     ExternallyManaged: Refused, "externally-managed", "The user is managed elsewhere",
-        "an externally managed administrator cannot be suspended here", "suspend where it is managed", 8, 409;
+        "an externally managed administrator cannot be suspended here", "suspend in the account of the provider that manages it", 8, 409;
     /// The user is protected by a setting.
     ProtectedUser: Refused, "protected-user", "The user is protected",
-        "a setting protects the user from being suspended", "remove the user from that setting first", 8, 409;
+        "`protected-users` names the user; no change was sent", "remove the user from that setting first", 8, 409;
     /// Too many requests.
     RateLimited: Retry, "rate-limited", "1Password received too many requests",
         "too many requests", "wait for the time that it names", 9, 503;
@@ -388,7 +407,7 @@ errors! {
         "the pages of the list lead in a circle or go on without an end", "check `base-url`, and proxies in between", 11, 502;
     /// A proxy or gateway answered instead of the service.
     Intermediary: Untrusted, "intermediary", "Something in between refused the request",
-        "a proxy or gateway between here and the service answered instead of it", "check the proxy and its credentials", 11, 502;
+        "a proxy or gateway between here and the service answered instead of it", "check proxies, gateways and firewalls on the way", 11, 502;
     /// The host or the driver failed.
     HostFailed: Host, "host-failed", "The host failed",
         "the component trapped, or the host ended or could not run it", "report it to the platform; look at the user first", 13, 502;

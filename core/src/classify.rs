@@ -5,66 +5,72 @@ use alloc::string::ToString;
 
 use crate::api::call::ApiCall;
 use crate::api::refusal::{self, Protection};
-use crate::api::service_error::ServiceError;
+use crate::api::service_error::{ErrorResponse, RpcCode, ServiceError};
 use crate::error::{Error, UnavailableCause};
 use crate::http::{Response, TransportError, TransportFault};
+use crate::redact::Redactor;
 use crate::retry;
-use crate::secret::Secret;
+use crate::text;
 use crate::values::base_url::BaseUrl;
 use crate::values::settings::{SettingError, Settings};
 use crate::values::user::UserRef;
 
-/// The code of `google.rpc.Code.NOT_FOUND`.
-const NOT_FOUND: &str = "5";
-
-/// The error of a response to a call, or `None` if it is a success whose body remains to be parsed. `secret_name` is the secret
-/// to blame for a 401; `has_routes` tells that the service has proved by a token that it has the routes of this version.
+/// The error of a response to a call that is no success. `secret_name` is the secret to blame for a 401.
 pub(crate) fn response_to_call(
     call: &ApiCall<'_>,
     response: &Response,
-    token: &Secret,
+    redactor: &Redactor,
     settings: &Settings,
     secret_name: &'static str,
-    has_routes: bool,
-) -> Option<Error> {
-    if response.status == 200 {
-        return None;
-    }
-    let service = ServiceError::parse(response, &[token]);
-    if let (400 | 403 | 409 | 412 | 422, Some(user_id)) = (service.status, call.changed_user()) {
+) -> Error {
+    let read = ErrorResponse::read(response, redactor);
+    if let (400 | 403 | 409 | 412 | 422, Some(user_id)) = (response.status, call.changed_user()) {
         let user_id = user_id.into();
-        match refusal::protection(&service) {
-            Some(Protection::LastOwner) => return Some(Error::LastOwner { user_id, service }),
-            Some(Protection::ExternallyManaged) => return Some(Error::ExternallyManaged { user_id, service }),
+        match refusal::protection(&read.error) {
+            Some(Protection::LastOwner) => return Error::LastOwner { user_id, service: read.error },
+            Some(Protection::ExternallyManaged) => return Error::ExternallyManaged { user_id, service: read.error },
             None => {}
         }
     }
-    Some(match service.status {
-        401 => Error::Unauthenticated { name: secret_name, service },
+    if let Some(error) = refused_on_the_way(response, &read, settings) {
+        return error;
+    }
+    let (status, service) = (response.status, read.error.clone());
+    match status {
+        _ if status == 401 || read.rpc_code == Some(RpcCode::Unauthenticated) => {
+            Error::Unauthenticated { name: secret_name, service }
+        }
         403 => {
             Error::PermissionDenied { permission: call.permission(), user_id: call.user_id().map(Into::into), service }
         }
-        404 => not_found(call, service, settings, has_routes),
+        404 => not_found(call, read, settings),
+        405 | 410 | 501 => unknown_route(service, settings),
         400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => {
             Error::PageTokenRefused { service: Some(service) }
         }
-        _ => failure(service, response, call.changed_user()),
-    })
+        _ => failure(read, response, call.changed_user()),
+    }
 }
 
-/// The error of a 404: the user, the account or the route may be missing. A missing user is claimed only for the service's own
-/// form of error, and only if its words are about a user or the service has given a token and so has these routes: behind a
-/// wrong base URL, every user would be missing.
-fn not_found(call: &ApiCall<'_>, service: ServiceError, settings: &Settings, has_routes: bool) -> Error {
-    let is_own_form = service.code.as_deref() == Some(NOT_FOUND);
-    let is_about_user = service.message.to_ascii_lowercase().contains("user");
-    match call {
-        ApiCall::Get(user) | ApiCall::Suspend(user) | ApiCall::Reactivate(user)
-            if is_own_form && (has_routes || is_about_user) =>
-        {
-            Error::UserNotFound { user: UserRef::Id(user.as_str().into()), service: Some(service) }
-        }
-        ApiCall::List { .. } if is_own_form && has_routes => Error::Misconfigured {
+/// The error of a refusal by something between here and the service. A 404 and its like blame the base URL instead, and a
+/// failure that may pass is tried again, whoever reports it.
+fn refused_on_the_way(response: &Response, read: &ErrorResponse, settings: &Settings) -> Option<Error> {
+    let is_refusal = matches!(response.status, 400..=499 | 511)
+        && !matches!(response.status, 404 | 405 | 410)
+        && !retry::is_transient(response.status);
+    (is_refusal && refusal::is_by_intermediary(response, read))
+        .then(|| Error::Intermediary { origin: settings.base_url.origin(), service: read.error.clone() })
+}
+
+/// The error of a 404: the user, the account or the route may be missing. A missing user is only a candidate here: see
+/// [`speaks_of_user`].
+fn not_found(call: &ApiCall<'_>, read: ErrorResponse, settings: &Settings) -> Error {
+    let is_own_form = read.rpc_code == Some(RpcCode::NotFound);
+    let service = read.error;
+    match call.user_id() {
+        Some(id) if is_own_form => Error::UserNotFound { user: UserRef::Id(id.into()), service: Some(service) },
+        // The gateway's own words for a route that it does not have.
+        None if is_own_form && !service.message.eq_ignore_ascii_case("not found") => Error::Misconfigured {
             name: "account-id",
             problem: SettingError::Refuted("the service knows no such account".into()),
             service: Some(service),
@@ -73,44 +79,72 @@ fn not_found(call: &ApiCall<'_>, service: ServiceError, settings: &Settings, has
     }
 }
 
-fn unknown_route(service: ServiceError, settings: &Settings) -> Error {
+/// True if the words of an error are about a user, and not about a route that has the word in it.
+pub(crate) fn speaks_of_user(service: &ServiceError) -> bool {
+    let words = service.message.to_ascii_lowercase();
+    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric());
+    let (mut is_about_user, mut is_about_route) = (false, false);
+    for word in &mut words {
+        is_about_user |= matches!(word, "user" | "userid" | "member" | "person");
+        is_about_route |= matches!(
+            word,
+            "route" | "path" | "url" | "uri" | "endpoint" | "page" | "service" | "upstream" | "host" | "method"
+        );
+    }
+    is_about_user && !is_about_route
+}
+
+/// The error of a service that does not have the routes of this version.
+pub(crate) fn unknown_route(service: ServiceError, settings: &Settings) -> Error {
     let origin = settings.base_url.origin();
     let problem = format!("{origin} does not know the routes of version {}", settings.version);
     Error::Misconfigured { name: "base-url", problem: SettingError::Refuted(problem), service: Some(service) }
 }
 
-/// The error of a refused token request. `secrets` are the ones that the request carried.
-pub(crate) fn token_refusal(response: &Response, secrets: &[&Secret], settings: &Settings) -> Error {
-    let service = ServiceError::parse(response, secrets);
+/// The error of a refused token request.
+pub(crate) fn token_refusal(response: &Response, redactor: &Redactor, settings: &Settings) -> Error {
+    let read = ErrorResponse::read(response, redactor);
+    if let Some(error) = refused_on_the_way(response, &read, settings) {
+        return error;
+    }
+    let service = read.error.clone();
     match (service.status, service.code.as_deref()) {
         (401, _) | (400, Some("invalid_client" | "invalid_grant" | "unauthorized_client")) => {
             Error::Unauthenticated { name: "client-secret", service }
         }
         (403, _) => Error::PermissionDenied { permission: "obtain a token", user_id: None, service },
-        (404, _) => unknown_route(service, settings),
-        _ => failure(service, response, None),
+        (404 | 405 | 410 | 501, _) => unknown_route(service, settings),
+        _ => failure(read, response, None),
     }
 }
 
 /// The error of a status that means the same for every request. `changed_user` is the user that the request changes.
-pub(crate) fn failure(service: ServiceError, response: &Response, changed_user: Option<&str>) -> Error {
-    let retry_after = retry::retry_after(response);
+pub(crate) fn failure(read: ErrorResponse, response: &Response, changed_user: Option<&str>) -> Error {
+    let retry_after = retry::retry_after(response, read.retry_delay);
+    let service = read.error;
+    let unavailable = |service, may_have_changed: Option<&str>| Error::Unavailable {
+        cause: UnavailableCause::Service(service),
+        retry_after,
+        may_have_changed: may_have_changed.map(Into::into),
+    };
     match service.status {
         429 => Error::RateLimited { retry_after, service },
-        // Not Implemented: the same request will not succeed later.
-        501 => Error::Other { problem: "the service does not offer this".into(), service: Some(service) },
-        408 | 500.. => Error::Unavailable {
-            cause: UnavailableCause::Service(service),
-            retry_after,
-            may_have_changed: changed_user.map(Into::into),
-        },
+        // Another change at the same time: this one was not made.
+        409 if read.rpc_code == Some(RpcCode::Aborted) => unavailable(service, None),
+        408 | 425 | 499 | 500.. => unavailable(service, changed_user),
         _ => Error::Other { problem: "the service refused the request".into(), service: Some(service) },
     }
 }
 
 /// The error of a request that got no response.
-pub(crate) fn no_response(base_url: &BaseUrl, error: TransportError, changed_user: Option<&str>) -> Error {
+pub(crate) fn no_response(
+    base_url: &BaseUrl,
+    error: TransportError,
+    redactor: &Redactor,
+    changed_user: Option<&str>,
+) -> Error {
     let origin = base_url.origin();
+    let error = TransportError { detail: text::clean(&redactor.redact(&error.detail)), ..error };
     let may_have_changed = changed_user.filter(|_| error.fault.may_have_arrived()).map(Into::into);
     match error.fault {
         TransportFault::Denied | TransportFault::Certificate => {

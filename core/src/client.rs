@@ -1,30 +1,39 @@
 //! API calls of one action: obtains a token, renews it once if the service refuses it, and classifies the response.
 
+use alloc::format;
 use alloc::string::{String, ToString};
-use core::fmt;
+use core::cell::{Cell, RefCell};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::api::body::TokenResponse;
+use crate::api::body::{TokenResponse, parse_user};
 use crate::api::call::{ApiCall, token_request};
+use crate::api::page::{Page, links_to_next};
 use crate::api::refusal;
+use crate::api::service_error::{ErrorResponse, RpcCode, ServiceError};
 use crate::classify;
 use crate::config::{self, Credentials};
 use crate::error::Error;
 use crate::http::Response;
 use crate::machine::Effects;
+use crate::redact::Redactor;
 use crate::secret::Secret;
 use crate::sender::{Pause, SendError, Sender};
 use crate::text;
 use crate::token::{Role, TokenCache, TokenKey};
+use crate::values::protected::ProtectedUsers;
+use crate::values::user::User;
 
 /// The access of one action to the service.
 pub(crate) struct Client {
     sender: Sender,
     tokens: TokenCache,
     credentials: Credentials,
+    redactor: RefCell<Redactor>,
+    /// A resource route answered a request of this action.
+    has_routes: Cell<bool>,
 }
 
 /// The failure of a call.
@@ -65,24 +74,54 @@ impl Client {
         let settings = config::settings(&effects).await?;
         let deadline = started_at.after(settings.deadline);
         let credentials = config::credentials(&effects, &settings).await?;
-        Ok(Self { sender: Sender { effects, settings, deadline }, tokens, credentials })
+        let mut redactor = Redactor::default();
+        if let Credentials::Client(key) = &credentials {
+            redactor.add(key.client_id());
+        }
+        let sender = Sender { effects, settings, deadline };
+        Ok(Self { sender, tokens, credentials, redactor: RefCell::new(redactor), has_routes: Cell::new(false) })
     }
 
-    /// Makes a call. The answer is a 200 whose body remains to be parsed.
+    /// Makes a call. The answer is a success. A call that reads has a body of the expected kind; a change may have another one.
     pub(crate) async fn call(&self, call: &ApiCall<'_>) -> Result<Answer, CallError> {
         let mut is_renewed = false;
         loop {
             let token = self.token().await.map_err(CallError::token)?;
-            let response = self.send(call, &token).await?;
-            if response.status == 401 && matches!(self.credentials, Credentials::Client(_)) {
-                self.tokens.invalidate(&token);
-                // The service revokes tokens before they expire when the application changes: one new token, one more try.
-                if !core::mem::replace(&mut is_renewed, true) {
-                    continue;
+            self.redactor.borrow_mut().add(&token);
+            let request = call.request(&self.sender.settings, &token);
+            let response = self.sender.send(request, &self.redactor, call.changed_user()).await?;
+            let result = self.classify(call, response);
+            match &result {
+                Ok(answer) if answer.shows_routes(call) => {
+                    self.has_routes.set(true);
+                    self.tokens.note_routes(&token);
                 }
+                Err(Error::Unauthenticated { .. }) if matches!(self.credentials, Credentials::Client(_)) => {
+                    self.tokens.invalidate(&token);
+                    // The service revokes tokens before they expire when the application changes: one new token, one more try.
+                    if !core::mem::replace(&mut is_renewed, true) {
+                        continue;
+                    }
+                }
+                _ => {}
             }
-            return Ok(self.classify(call, response, token)?);
+            return Ok(result?);
         }
+    }
+
+    /// True if the service has shown that it has the resource routes of this version.
+    pub(crate) fn has_routes(&self) -> bool {
+        self.has_routes.get() || (matches!(self.credentials, Credentials::Client(_)) && self.tokens.has_routes())
+    }
+
+    /// The error of a service that does not have the route of a call.
+    pub(crate) fn unknown_route(&self, service: ServiceError) -> Error {
+        classify::unknown_route(service, &self.sender.settings)
+    }
+
+    /// Looks the protected users up.
+    pub(crate) async fn protected_users(&self) -> Result<ProtectedUsers, Error> {
+        config::protected_users(&self.sender.effects).await
     }
 
     /// Waits before the attempt after this one, if there is one.
@@ -90,21 +129,88 @@ impl Client {
         self.sender.pause(attempt, error).await
     }
 
-    async fn send(&self, call: &ApiCall<'_>, token: &Secret) -> Result<Response, SendError> {
-        let request = call.request(&self.sender.settings, token);
-        self.sender.send(request, &[token], call.changed_user()).await
+    fn classify(&self, call: &ApiCall<'_>, response: Response) -> Result<Answer, Error> {
+        let may_have_changed = call.changed_user().map(Into::into);
+        let redactor = self.redactor.borrow();
+        let is_change = call.is_change();
+        let is_success = (200..300).contains(&response.status);
+        let secret_name = self.credentials.secret_name();
+        let problem = match refusal::unusable(&response, is_change) {
+            None if !is_success => {
+                let settings = &self.sender.settings;
+                return Err(classify::response_to_call(call, &response, &redactor, settings, secret_name));
+            }
+            None => None,
+            problem => problem,
+        };
+        let body = match problem {
+            Some(problem) => Err(problem),
+            None => match call {
+                ApiCall::List { .. } => Page::parse(&response.body).map(Body::Page),
+                _ => parse_user(&response.body).map(Body::User),
+            }
+            .map_err(|problem| problem.to_string())
+            .and_then(|body| self.without_secrets(body, &redactor)),
+        };
+        // An error in the disguise of a success: neither a user nor a list.
+        let error = body.is_err().then(|| ErrorResponse::read(&response, &redactor)).filter(|read| read.has_form);
+        let body = match error {
+            Some(read) if read.rpc_code == Some(RpcCode::Unauthenticated) || is_about_token(&read.error) => {
+                return Err(Error::Unauthenticated { name: secret_name, service: read.error });
+            }
+            Some(read) => Err(format!("it is an error ({})", read.error)),
+            None => body,
+        };
+        let answer =
+            Answer { body, status: response.status, links_to_next: links_to_next(&response), may_have_changed };
+        match &answer.body {
+            Err(problem) if !(is_change && is_success) => Err(self.invalid(&answer, problem)),
+            _ => Ok(answer),
+        }
     }
 
-    fn classify(&self, call: &ApiCall<'_>, response: Response, token: Secret) -> Result<Answer, Error> {
-        let answer = Answer { response, token, may_have_changed: call.changed_user().map(Into::into) };
-        if let Some(problem) = refusal::unusable(&answer.response) {
-            return Err(answer.invalid(&problem));
+    /// Removes credentials that the service repeats in a user or a page. They must not be in an id or a page token, which cannot
+    /// be changed.
+    fn without_secrets(&self, mut body: Body, redactor: &Redactor) -> Result<Body, String> {
+        let users = match &mut body {
+            Body::User(user) => core::slice::from_mut(user),
+            Body::Page(page) => {
+                if page.next_page_token.as_deref().is_some_and(|token| redactor.finds(token)) {
+                    return Err("a page token repeats a secret".into());
+                }
+                page.users.as_mut_slice()
+            }
+        };
+        for user in users {
+            if redactor.finds(&user.id) {
+                return Err("the id of a user repeats a secret".into());
+            }
+            let is_own_path = || {
+                let rest = user.path.strip_prefix("accounts/");
+                let rest = rest.and_then(|rest| rest.strip_prefix(self.sender.settings.account.as_str()));
+                rest.and_then(|rest| rest.strip_prefix("/users/")).is_some_and(|id| id == user.id)
+            };
+            if !is_own_path() && redactor.finds(&user.path) {
+                user.path = redactor.redact(&user.path);
+            }
+            for text in [&mut user.email, &mut user.display_name, &mut user.create_time] {
+                if redactor.finds(text) {
+                    *text = redactor.redact(text);
+                }
+            }
+            if redactor.finds(&user.service_state) {
+                user.service_state = redactor.redact(&user.service_state).into();
+            }
         }
-        let (secret, has_routes) = (self.credentials.secret_name(), matches!(self.credentials, Credentials::Client(_)));
-        let settings = &self.sender.settings;
-        match classify::response_to_call(call, &answer.response, &answer.token, settings, secret, has_routes) {
-            Some(error) => Err(error),
-            None => Ok(answer),
+        Ok(body)
+    }
+
+    /// The error of an answer that does not say what it should. The text may hold words of the service.
+    pub(crate) fn invalid(&self, answer: &Answer, problem: &str) -> Error {
+        Error::InvalidResponse {
+            problem: text::clean(&self.redactor.borrow().redact(problem)),
+            status: answer.status,
+            may_have_changed: answer.may_have_changed.clone(),
         }
     }
 
@@ -150,45 +256,61 @@ impl Client {
         let client_secret = config::client_secret(effects).await?;
         let basic = basic(key.client_id(), &client_secret);
         let requested_at = effects.now();
-        let secrets = [&basic, &client_secret, key.client_id()];
-        let response = self.sender.send(token_request(settings, &basic), &secrets, None).await?;
-        let invalid = |problem: &dyn fmt::Display| Error::InvalidResponse {
-            problem: text::clean(&problem.to_string(), &secrets),
+        for value in [&client_secret, &basic] {
+            self.redactor.borrow_mut().add(value);
+        }
+        let response = self.sender.send(token_request(settings, &basic), &self.redactor, None).await?;
+        let redactor = self.redactor.borrow();
+        let invalid = |problem: &str| Error::InvalidResponse {
+            problem: text::clean(&redactor.redact(problem)),
             status: response.status,
             may_have_changed: None,
         };
-        if let Some(problem) = refusal::unusable(&response) {
+        if let Some(problem) = refusal::unusable(&response, false) {
             return Err(invalid(&problem).into());
         }
         if response.status != 200 {
-            return Err(classify::token_refusal(&response, &secrets, settings).into());
+            return Err(classify::token_refusal(&response, &redactor, settings).into());
         }
-        let response = TokenResponse::parse(&response.body).map_err(|problem| invalid(&problem))?;
+        let response = TokenResponse::parse(&response.body).map_err(|problem| invalid(&problem.to_string()))?;
         self.tokens.insert(key, &response, requested_at);
         Ok(response.token)
     }
 }
 
-/// The answer to a call: a 200 whose body remains to be parsed.
+/// The body of a success.
+pub(crate) enum Body {
+    User(User),
+    Page(Page),
+}
+
+/// The answer to a call.
 pub(crate) struct Answer {
-    response: Response,
-    token: Secret,
+    /// The body, or the reason why it is not what it should be, which is possible for a change only.
+    pub(crate) body: Result<Body, String>,
+    pub(crate) links_to_next: bool,
+    status: u16,
     may_have_changed: Option<String>,
 }
 
 impl Answer {
-    pub(crate) fn body(&self) -> &[u8] {
-        &self.response.body
-    }
-
-    /// The error of a body that does not say what it should.
-    pub(crate) fn invalid(&self, problem: &dyn fmt::Display) -> Error {
-        Error::InvalidResponse {
-            problem: text::clean(&problem.to_string(), &[&self.token]),
-            status: self.response.status,
-            may_have_changed: self.may_have_changed.clone(),
+    /// True if there is a user in the answer, the one that was asked for if it was one.
+    fn shows_routes(&self, call: &ApiCall<'_>) -> bool {
+        match &self.body {
+            Ok(Body::User(user)) => call.user_id() == Some(&user.id),
+            Ok(Body::Page(page)) => !page.users.is_empty(),
+            Err(_) => false,
         }
     }
+}
+
+/// True if an error speaks of a token that is not accepted.
+fn is_about_token(service: &ServiceError) -> bool {
+    let texts = [service.code.as_deref().unwrap_or_default(), &service.message];
+    texts.iter().any(|text| {
+        let text = text.to_ascii_lowercase();
+        text.contains("token") || text.contains("unauthenticated") || text.contains("unauthorized")
+    })
 }
 
 /// `base64(client_id:client_secret)`, the credentials of HTTP Basic (RFC 7617).

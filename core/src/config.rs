@@ -1,10 +1,12 @@
 //! The settings and credentials of an action, looked up through the machine.
 
 use crate::api::body::is_bearer_token;
+use crate::catalogue::PROTECTED_USERS;
 use crate::error::Error;
 use crate::machine::Effects;
 use crate::secret::Secret;
 use crate::token::TokenKey;
+use crate::values::protected::ProtectedUsers;
 use crate::values::settings::{SecretError, SettingError, Settings};
 
 /// The proof of identity that the action's calls carry.
@@ -30,6 +32,14 @@ pub(crate) async fn settings(effects: &Effects) -> Result<Settings, Error> {
     let values = effects.settings(&Settings::NAMES).await?;
     let get = |name: &str| Settings::NAMES.iter().zip(&values).find(|(other, _)| **other == name)?.1.as_deref();
     Settings::parse(get).map_err(|(name, problem)| Error::misconfigured(name, problem))
+}
+
+/// Looks the protected users up. An error here forbids every suspension, and no other action.
+pub(crate) async fn protected_users(effects: &Effects) -> Result<ProtectedUsers, Error> {
+    const NAMES: [&str; 1] = [PROTECTED_USERS.name];
+    let values = effects.settings(&NAMES).await?;
+    let text = values.first().and_then(Option::as_deref).unwrap_or_default();
+    ProtectedUsers::parse(text).map_err(|problem| Error::misconfigured(PROTECTED_USERS.name, problem))
 }
 
 /// Looks up the part of the credentials that identifies the client. The client secret is looked up for a token request only.

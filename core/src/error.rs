@@ -10,6 +10,7 @@ use core::time::Duration;
 use crate::api::service_error::ServiceError;
 use crate::catalogue::{ErrorCode, remedy};
 use crate::http::TransportError;
+use crate::text::{self, Quoted};
 use crate::values::query::{FindError, QueryError};
 use crate::values::settings::SettingError;
 use crate::values::user::{UserRef, UserRefError};
@@ -62,12 +63,15 @@ pub enum Error {
         /// The error of the service. `None` if the account was searched for an address.
         service: Option<ServiceError>,
     },
-    /// Several users have the address.
+    /// The address does not name one user: several have it, or only a similar one.
     AmbiguousUser {
         /// The address that was asked for.
         email: String,
         /// The ids of those users: the first 100.
         ids: Vec<String>,
+        /// True if no user has the address itself. The addresses of these users are the same but for accents and other marks,
+        /// case beyond ASCII, form, or invisible characters.
+        is_similar: bool,
     },
     /// The user with the id has another address than the caller says.
     AddressMismatch {
@@ -88,6 +92,18 @@ pub enum Error {
         /// The id of the user.
         user_id: String,
         /// The error of the service.
+        service: ServiceError,
+    },
+    /// The setting `protected-users` names the user, who must not be suspended. No change was sent.
+    ProtectedUser {
+        /// The id of the user.
+        user_id: String,
+    },
+    /// Something between here and the service refused the request: a proxy, a gateway or a sign-in page.
+    Intermediary {
+        /// The origin of the service.
+        origin: String,
+        /// The error of the response.
         service: ServiceError,
     },
     /// The service received too many requests.
@@ -152,6 +168,9 @@ pub enum UnavailableCause {
     },
     /// The service reported a failure of its own.
     Service(ServiceError),
+    /// The service answers as if there were no such user, but it also answers so for routes that it does not have, and a look at the
+    /// list of users could not show that it has these.
+    Unproven(ServiceError),
     /// The action's deadline passed. Holds the time that the action may take.
     Deadline(Duration),
     /// The platform could not look a setting or secret up.
@@ -283,6 +302,8 @@ impl Error {
             Self::AddressMismatch { .. } => ErrorCode::AddressMismatch,
             Self::LastOwner { .. } => ErrorCode::LastOwner,
             Self::ExternallyManaged { .. } => ErrorCode::ExternallyManaged,
+            Self::ProtectedUser { .. } => ErrorCode::ProtectedUser,
+            Self::Intermediary { .. } => ErrorCode::Intermediary,
             Self::RateLimited { .. } => ErrorCode::RateLimited,
             Self::Unavailable { .. } => ErrorCode::Unavailable,
             Self::InvalidResponse { .. } => ErrorCode::InvalidResponse,
@@ -302,8 +323,12 @@ impl Error {
             | Self::PermissionDenied { service, .. }
             | Self::LastOwner { service, .. }
             | Self::ExternallyManaged { service, .. }
+            | Self::Intermediary { service, .. }
             | Self::RateLimited { service, .. }
-            | Self::Unavailable { cause: UnavailableCause::Service(service), .. } => Some(service),
+            | Self::Unavailable {
+                cause: UnavailableCause::Service(service) | UnavailableCause::Unproven(service),
+                ..
+            } => Some(service),
             Self::Misconfigured { service, .. }
             | Self::UserNotFound { service, .. }
             | Self::PageTokenRefused { service }
@@ -311,6 +336,7 @@ impl Error {
             Self::InvalidArgument { .. }
             | Self::AmbiguousUser { .. }
             | Self::AddressMismatch { .. }
+            | Self::ProtectedUser { .. }
             | Self::Unavailable { .. }
             | Self::InvalidResponse { .. }
             | Self::TooManyUsers(_)
@@ -360,6 +386,7 @@ impl Error {
             Self::PermissionDenied { user_id, .. } => user_id.as_deref(),
             Self::LastOwner { user_id, .. }
             | Self::ExternallyManaged { user_id, .. }
+            | Self::ProtectedUser { user_id }
             | Self::AddressMismatch { user_id, .. } => Some(user_id),
             Self::Unavailable { may_have_changed, .. } | Self::InvalidResponse { may_have_changed, .. } => {
                 may_have_changed.as_deref()
@@ -378,19 +405,32 @@ impl Error {
                 "Have the platform obtain a new access-token; this component does not renew it."
             }
             Self::Unauthenticated { .. } => {
-                "Check client-id and client-secret, and that the OAuth application still exists in the account of this region."
+                "Check client-id and client-secret: both complete, without quotation marks around them, of an OAuth application \
+                 that still exists in the account of this region. A server that decodes HTTP Basic as a form does not accept a \
+                 secret with +, %, : or a letter beyond ASCII: create another one then."
             }
-            Self::PermissionDenied { permission, .. } => {
+            Self::PermissionDenied { permission, service, .. } => {
+                let is_wordless = service.code.is_none() && service.message.is_empty();
                 return Cow::Owned(format!(
-                    "Give the OAuth application the permission to {permission}, and check account-id; the service also \
-                     refuses to change some users (owners, externally managed administrators, provisioned accounts)."
+                    "{}Give the OAuth application the permission to {permission}, and check account-id; the service also \
+                     refuses to change some users (owners, externally managed administrators, provisioned accounts).{}",
+                    if is_wordless { "Check client-id and client-secret. " } else { "" },
+                    if is_wordless { " An answer without words may also come from a proxy on the way." } else { "" },
                 ));
             }
             Self::UserNotFound { .. } => "Check the id or address, and account-id.",
-            Self::AmbiguousUser { .. } => "Name the user by one of these ids.",
+            Self::AmbiguousUser { .. } => "Name the user by one of these ids, if it is the right one.",
             Self::AddressMismatch { .. } => "Look the user up again.",
             Self::LastOwner { .. } => "Give the account another owner first.",
-            Self::ExternallyManaged { .. } => "Suspend the user where it is managed.",
+            Self::ExternallyManaged { .. } => {
+                "Suspend the user in the account of the provider that manages it (a managed service provider, MSP)."
+            }
+            Self::ProtectedUser { .. } => {
+                "Remove the user from protected-users first, if it may be suspended after all."
+            }
+            Self::Intermediary { .. } => {
+                "Check the proxies, gateways and firewalls on the way, and that they let this platform pass."
+            }
             Self::RateLimited { .. } => "Try again later, with growing pauses.",
             Self::Unavailable { may_have_changed: Some(_), .. } => {
                 "The user may have been changed nonetheless: look at it before you try again."
@@ -432,22 +472,34 @@ impl fmt::Display for Error {
                 write!(f, "the service refuses to {permission} ({service})")
             }
             Self::UserNotFound { user: UserRef::Id(id) | UserRef::Known { id, .. }, service } => {
-                write!(f, "the account has no user with the id {id:?}")?;
+                write!(f, "the account has no user with the id {}", Quoted(id))?;
                 service.as_ref().map_or(Ok(()), |service| write!(f, " ({service})"))
             }
             Self::UserNotFound { user: UserRef::Email(email), .. } => {
-                write!(f, "the account has no user with the e-mail address {email:?}")
+                write!(f, "the account has no user with the e-mail address {}", Quoted(email))
             }
-            Self::AmbiguousUser { email, ids } => {
+            Self::AmbiguousUser { email, ids, is_similar } => {
                 let least = if ids.len() < MAX_NAMESAKES { "" } else { "at least " };
-                write!(f, "{least}{} users have the e-mail address {email:?}: {}", ids.len(), ids.join(", "))
+                if *is_similar {
+                    write!(f, "no user has the e-mail address {}, but {least}{} similar: ", Quoted(email), ids.len())?;
+                } else {
+                    write!(f, "{least}{} users have the e-mail address {}: ", ids.len(), Quoted(email))?;
+                }
+                for (place, id) in ids.iter().enumerate() {
+                    write!(f, "{}{}", if place == 0 { "" } else { ", " }, text::clean(id))?;
+                }
+                Ok(())
             }
             Self::AddressMismatch { user_id, email } => {
-                write!(f, "the user {user_id:?} has another e-mail address than {email:?}")
+                write!(f, "the user {} has another e-mail address than {}", Quoted(user_id), Quoted(email))
             }
             Self::LastOwner { service, .. } => write!(f, "the user is the last owner of the account ({service})"),
             Self::ExternallyManaged { service, .. } => {
                 write!(f, "the user is an externally managed administrator ({service})")
+            }
+            Self::ProtectedUser { user_id } => write!(f, "protected-users names the user {}", Quoted(user_id)),
+            Self::Intermediary { origin, service } => {
+                write!(f, "something between here and {origin} refused the request ({service})")
             }
             Self::RateLimited { retry_after, service } => {
                 write!(f, "too many requests ({service})")?;
@@ -459,6 +511,12 @@ impl fmt::Display for Error {
             Self::Unavailable { cause: UnavailableCause::Service(service), retry_after, .. } => {
                 write!(f, "the service failed ({service})")?;
                 pause(f, *retry_after)
+            }
+            Self::Unavailable { cause: UnavailableCause::Unproven(service), .. } => {
+                write!(
+                    f,
+                    "the user was not found, and it cannot be shown that the service knows this account's users ({service})"
+                )
             }
             Self::Unavailable { cause: UnavailableCause::Deadline(deadline), .. } => {
                 write!(f, "the action was not done within its deadline of {} s", deadline.as_secs())
@@ -501,5 +559,10 @@ impl core::error::Error for Error {
 }
 
 fn pause(f: &mut fmt::Formatter<'_>, retry_after: Option<Duration>) -> fmt::Result {
-    retry_after.map_or(Ok(()), |pause| write!(f, "; it asks to wait {} s", pause.as_secs()))
+    retry_after.map_or(Ok(()), |pause| write!(f, "; it asks to wait {} s", whole_seconds(pause)))
+}
+
+/// A time to wait in whole seconds, rounded up.
+pub(crate) fn whole_seconds(pause: Duration) -> u64 {
+    pause.as_secs() + u64::from(pause.subsec_nanos() > 0)
 }

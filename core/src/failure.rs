@@ -7,7 +7,7 @@ use alloc::vec::Vec;
 
 use crate::api::service_error::ServiceError;
 use crate::catalogue::{ErrorCode, FailureClass, SECRET_NAMES, SECRETS, SETTINGS};
-use crate::error::{Error, MAX_NAMESAKES, UnavailableCause};
+use crate::error::{Error, MAX_NAMESAKES, UnavailableCause, whole_seconds};
 
 /// A failed action. The component's contract, the JSON forms and the HTTP API have the same fields. `C` is the type of the
 /// code: a face that has errors of its own has a type of its own.
@@ -172,6 +172,7 @@ impl From<Error> for Failure {
                 Some(Subject { kind: SubjectKind::Argument, name: (*argument).into() })
             }
             Error::PageTokenRefused { .. } => Some(Subject { kind: SubjectKind::Argument, name: "page-token".into() }),
+            Error::ProtectedUser { .. } => Some(Subject::value("protected-users")),
             Error::Misconfigured { name, .. }
             | Error::Unauthenticated { name, .. }
             | Error::Unavailable { cause: UnavailableCause::Lookup { name: Some(name), .. }, .. } => {
@@ -179,7 +180,7 @@ impl From<Error> for Failure {
             }
             _ => None,
         };
-        let retry_after = error.retry_after().map(|pause| u32::try_from(pause.as_secs()).unwrap_or(u32::MAX));
+        let retry_after = error.retry_after().map(|pause| u32::try_from(whole_seconds(pause)).unwrap_or(u32::MAX));
         Self {
             code: error.code(),
             message: error.to_string(),

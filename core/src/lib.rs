@@ -66,6 +66,7 @@ pub mod catalogue;
 mod classify;
 mod client;
 mod config;
+mod decimal;
 mod error;
 mod failure;
 mod hash;
@@ -74,6 +75,7 @@ mod json;
 mod listing;
 mod machine;
 mod pages;
+mod redact;
 mod retry;
 mod secret;
 mod sender;
@@ -95,7 +97,9 @@ pub use session::Session;
 pub use time::Instant;
 pub use values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
 pub use values::change::{ChangeMode, ChangeOutcome, StateChange};
+pub use values::email::EmailError;
 pub use values::page_token::PageTokenError;
+pub use values::protected::ProtectedUsersError;
 pub use values::query::{FindError, ListQuery, MAX_FIND_USERS, MAX_USERS, QueryError, UserList};
 pub use values::settings::{
     AccountId, AccountIdError, NumberError, SecretError, SettingError, UserAgent, UserAgentError,

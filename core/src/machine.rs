@@ -261,7 +261,7 @@ fn counted<T>(names: &[&str], values: Vec<T>) -> Result<Vec<T>, Error> {
 fn lookup_failed(names: &'static [&'static str], error: LookupError) -> Error {
     let LookupError { kind, name, reason } = error;
     let name = names.iter().copied().find(|known| name.as_deref() == Some(*known));
-    let reason = text::clean(&reason, &[]);
+    let reason = text::clean(&reason);
     match (kind, name) {
         (LookupErrorKind::Denied, Some(name)) => Error::misconfigured(name, SettingError::Denied(reason)),
         (LookupErrorKind::Denied, None) => Error::Other {

@@ -6,11 +6,12 @@ use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
 
-use crate::api::body::Page;
 use crate::api::call::ApiCall;
-use crate::client::{CallError, Client};
+use crate::api::page::Extent;
+use crate::client::{Body, CallError, Client};
 use crate::error::Error;
 use crate::hash::Hash;
+use crate::text::Quoted;
 use crate::values::page_token::MAX_SERVICE_TOKEN_BYTES;
 use crate::values::query::MAX_USERS;
 use crate::values::user::{StateFilter, User, UserState};
@@ -80,6 +81,9 @@ pub(crate) struct Pages<'a> {
     next_page_token: Option<String>,
     trail: Trail,
     pages: usize,
+    /// The number of users on these pages.
+    users: usize,
+    starts_at_first: bool,
 }
 
 impl<'a> Pages<'a> {
@@ -94,7 +98,9 @@ impl<'a> Pages<'a> {
         if let Some(token) = &page_token {
             trail.follow(token);
         }
-        Self { client, state, page_size, page_token: None, next_page_token: page_token, trail, pages: 0 }
+        let starts_at_first = page_token.is_none();
+        let (next_page_token, page_token) = (page_token, None);
+        Self { client, state, page_size, page_token, next_page_token, trail, pages: 0, users: 0, starts_at_first }
     }
 
     /// The page tokens of the latest page and of the one after it.
@@ -113,32 +119,72 @@ impl<'a> Pages<'a> {
             }
             answer => answer?,
         };
-        let page = Page::parse(answer.body()).map_err(|problem| answer.invalid(&problem))?;
+        let client = self.client;
+        let invalid = |problem: &str| Err(client.invalid(&answer, problem).into());
+        let Ok(Body::Page(page)) = &answer.body else { return invalid("it is no list") };
         self.pages += 1;
+        self.users += page.users.len();
         if page.users.len() > page_size {
-            let problem = format!("a page of {page_size} users was asked for, and {} came", page.users.len());
-            return Err(answer.invalid(&problem).into());
+            return invalid(&format!("a page of {page_size} users was asked for, and {} came", page.users.len()));
         }
         if let Some(user) = page.users.iter().find(|user| contradicts(self.state, user.state)) {
-            let problem = format!("the state filter was not obeyed: a user is {}", user.state.name());
-            return Err(answer.invalid(&problem).into());
+            return invalid(&format!("the state filter was not obeyed: a user is {}", user.state.name()));
         }
-        if let Some(token) = &page.next_page_token {
-            if token.len() > MAX_SERVICE_TOKEN_BYTES {
-                let problem = format!("a page token is longer than {MAX_SERVICE_TOKEN_BYTES} bytes");
-                return Err(answer.invalid(&problem).into());
+        match &page.next_page_token {
+            Some(token) => {
+                if token.len() > MAX_SERVICE_TOKEN_BYTES {
+                    return invalid(&format!("a page token is longer than {MAX_SERVICE_TOKEN_BYTES} bytes"));
+                }
+                if !self.trail.follow(token) {
+                    return Err(circle().into());
+                }
+                let max_pages = MAX_PAGES.max(MAX_USERS as usize / page_size.max(1));
+                if self.pages >= max_pages {
+                    return Err(Error::EndlessList { problem: format!("there are more than {max_pages} pages") }.into());
+                }
             }
-            if !self.trail.follow(token) {
-                return Err(circle().into());
-            }
-            let max_pages = MAX_PAGES.max(MAX_USERS as usize / page_size.max(1));
-            if self.pages >= max_pages {
-                return Err(Error::EndlessList { problem: format!("there are more than {max_pages} pages") }.into());
+            None => {
+                let extent = Extent {
+                    page_token: self.page_token.as_deref(),
+                    read: self.starts_at_first.then_some((self.users as u64, self.pages as u64)),
+                };
+                if let Some(key) = page.claim_of_more(&extent) {
+                    return invalid(&format!(
+                        "the list ends without next_page_token, but {} says that there is more",
+                        Quoted(key)
+                    ));
+                }
+                if answer.links_to_next {
+                    return invalid("the list ends without next_page_token, but a Link header leads to a next page");
+                }
+                // Every account has an owner.
+                match (self.starts_at_first && self.users == 0, self.state) {
+                    (false, _) => {}
+                    (true, None) => return invalid(NOBODY),
+                    (true, Some(_)) => look(client).await?,
+                }
             }
         }
+        let Ok(Body::Page(page)) = answer.body else { return Ok(false) };
         self.next_page_token = page.next_page_token;
         page.users.into_iter().for_each(&mut take);
         Ok(self.next_page_token.is_some())
+    }
+}
+
+/// The problem of an account without anybody.
+const NOBODY: &str = "the account has no users, not even an owner";
+
+/// Looks whether the service lists a user of this account at all.
+///
+/// # Errors
+///
+/// There is none on the first page and no next page, or the page could not be read.
+pub(crate) async fn look(client: &Client) -> Result<(), CallError> {
+    let answer = client.call(&ApiCall::List { state: None, page_size: 1, page_token: None }).await?;
+    match &answer.body {
+        Ok(Body::Page(page)) if !page.users.is_empty() || page.next_page_token.is_some() => Ok(()),
+        _ => Err(client.invalid(&answer, NOBODY).into()),
     }
 }
 

@@ -1,12 +1,14 @@
 //! Sends a request, and sends it again while that may help and the action's bounds allow it.
 
-use crate::api::service_error::ServiceError;
+use core::cell::RefCell;
+
+use crate::api::service_error::{ErrorResponse, RpcCode};
 use crate::classify;
 use crate::error::{Error, UnavailableCause};
 use crate::http::{Request, Response, TransportFault};
 use crate::machine::Effects;
+use crate::redact::Redactor;
 use crate::retry;
-use crate::secret::Secret;
 use crate::time::Instant;
 use crate::values::settings::Settings;
 
@@ -48,7 +50,7 @@ impl Sender {
     pub(crate) async fn send(
         &self,
         request: Request,
-        secrets: &[&Secret],
+        redactor: &RefCell<Redactor>,
         changed_user: Option<&str>,
     ) -> Result<Response, SendError> {
         let mut attempt = 1;
@@ -57,14 +59,15 @@ impl Sender {
             request.total_timeout = self.time_left()?;
             let is_hurried = request.total_timeout < self.settings.timeout;
             let failure = match self.effects.send(request).await? {
-                Ok(response) if !retry::is_transient(response.status) => return Ok(response),
+                Ok(response) if !is_transient(&response, changed_user) => return Ok(response),
                 Ok(response) => {
-                    classify::failure(ServiceError::parse(&response, secrets), &response, changed_user).into()
+                    let read = ErrorResponse::read(&response, &redactor.borrow());
+                    classify::failure(read, &response, changed_user).into()
                 }
                 Err(error) => {
                     let is_final = !error.fault.is_transient();
                     let lacked_time = is_hurried && error.fault == TransportFault::Timeout;
-                    let error = classify::no_response(&self.settings.base_url, error, changed_user);
+                    let error = classify::no_response(&self.settings.base_url, error, &redactor.borrow(), changed_user);
                     if is_final {
                         return Err(error.into());
                     }
@@ -106,4 +109,14 @@ impl Sender {
         self.effects.wait(pause).await?;
         Ok(Pause::Elapsed)
     }
+}
+
+/// True if a response means that the same request may succeed later. A conflict with another request at the same time counts,
+/// except for a change: the user has to be looked up first.
+fn is_transient(response: &Response, changed_user: Option<&str>) -> bool {
+    let is_conflict = || {
+        let read = ErrorResponse::read(response, &Redactor::default());
+        changed_user.is_none() && read.rpc_code == Some(RpcCode::Aborted)
+    };
+    retry::is_transient(response.status) || response.status == 409 && is_conflict()
 }

@@ -54,7 +54,7 @@ impl Session {
         let tokens = self.tokens.clone();
         Action::new(move |effects| async move {
             let target = Target::parse(&user)?;
-            Ok(lookup::find(&Client::new(effects, tokens).await?, target).await?)
+            Ok(lookup::find(&Client::new(effects, tokens).await?, &target).await?)
         })
     }
 

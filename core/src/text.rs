@@ -1,9 +1,8 @@
-//! Text from outside, made fit for a message: cleaned, cut, and with secrets removed.
+//! Text from outside, made fit for a message: cleaned and cut.
 
 use alloc::format;
 use alloc::string::String;
-
-use crate::secret::Secret;
+use core::fmt::{self, Write};
 
 /// The longest text of the service that is passed on, in characters.
 const MAX_MESSAGE_CHARS: usize = 300;
@@ -11,18 +10,11 @@ const MAX_MESSAGE_CHARS: usize = 300;
 /// The longest argument that a message repeats, in characters.
 const MAX_QUOTED_CHARS: usize = 64;
 
-/// Shorter values are not redacted: they would match ordinary words. In bytes.
-const MIN_REDACTED_BYTES: usize = 6;
-
-/// Cleans a text of the service for a message: removes control and direction characters, collapses white space, cuts after
-/// [`MAX_MESSAGE_CHARS`], and replaces each of the secrets by `[redacted]`.
-pub(crate) fn clean(text: &str, secrets: &[&Secret]) -> String {
-    let mut text = String::from(text);
-    for secret in secrets.iter().map(|secret| secret.expose()).filter(|secret| secret.len() >= MIN_REDACTED_BYTES) {
-        text = text.replace(secret, "[redacted]");
-    }
+/// Cleans a text for a message: removes control, direction and invisible characters, collapses white space, and cuts after
+/// [`MAX_MESSAGE_CHARS`].
+pub(crate) fn clean(text: &str) -> String {
     let mut words = String::new();
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control() || changes_direction(c)) {
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control() || is_invisible(c)) {
         if !word.is_empty() {
             if !words.is_empty() {
                 words.push(' ');
@@ -40,14 +32,61 @@ pub(crate) fn clean(text: &str, secrets: &[&Secret]) -> String {
 /// Quotes and escapes a caller's text for a message, cut after [`MAX_QUOTED_CHARS`].
 pub(crate) fn quoted(text: &str) -> String {
     match text.char_indices().nth(MAX_QUOTED_CHARS) {
-        Some((end, _)) => format!("{:?}… ({} bytes)", text.get(..end).unwrap_or_default(), text.len()),
-        None => format!("{text:?}"),
+        Some((end, _)) => format!("{}… ({} bytes)", Quoted(text.get(..end).unwrap_or_default()), text.len()),
+        None => format!("{}", Quoted(text)),
     }
 }
 
-/// True if a character changes the direction of the text after it, which could disguise that text.
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+/// Displays a text in quotation marks, with escapes for quotation marks, backslashes, and everything that does not show. The
+/// standard library's `Debug` would add its tables of printable characters to the component.
+pub(crate) struct Quoted<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_char('"')?;
+        for c in self.0.chars() {
+            match c {
+                '"' | '\\' => write!(f, "\\{c}")?,
+                c if c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ') => {
+                    write!(f, "\\u{{{:x}}}", u32::from(c))?;
+                }
+                c => f.write_char(c)?,
+            }
+        }
+        f.write_char('"')
+    }
+}
+
+/// The text without ASCII white space and byte-order marks at its ends.
+pub(crate) fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}')
+}
+
+/// True if a character shows nothing, or only changes how others show: joiners, direction marks, fillers, selectors, tags.
+pub(crate) fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}'
+            | '\u{34f}'
+            | '\u{61c}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{fe00}'..='\u{fe0f}'
+            | '\u{feff}'
+            | '\u{ffa0}'
+            | '\u{fff0}'..='\u{fffb}'
+            | '\u{1bca0}'..='\u{1bca3}'
+            | '\u{1d173}'..='\u{1d17a}'
+            | '\u{e0000}'..='\u{e0fff}'
+    )
 }
 
 #[cfg(test)]
@@ -55,12 +94,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_cleaned_cut_and_redacted() {
-        assert_eq!(clean(" a\r\n\tb\u{1b}[31m\u{202e}c ", &[]), "a b [31m c");
-        let cut = clean(&"é".repeat(1000), &[]);
-        assert_eq!(cut.chars().count(), MAX_MESSAGE_CHARS + 1);
-        let secret = Secret::new("hunter2".into());
-        assert_eq!(clean("Bearer hunter2?", &[&secret]), "Bearer [redacted]?");
-        assert_eq!(clean("a client", &[&Secret::new("a".into()), &Secret::new(String::new())]), "a client");
+    fn words_are_cleaned_and_cut() {
+        assert_eq!(clean(" a\r\n\tb\u{1b}[31m\u{202e}c\u{85}d\u{9b}e\u{2028}f\u{200b} "), "a b [31m c d e f");
+        assert_eq!(clean(&"é".repeat(1000)).chars().count(), MAX_MESSAGE_CHARS + 1);
+    }
+
+    #[test]
+    fn row_41_quoted_texts_show_everything() {
+        assert_eq!(quoted("a \"b\" \\"), r#""a \"b\" \\""#);
+        assert_eq!(
+            quoted("\u{1b}[31m\u{85}\u{9b}\u{2028}\u{202e}\u{200b}é"),
+            r#""\u{1b}[31m\u{85}\u{9b}\u{2028}\u{202e}\u{200b}é""#
+        );
+        assert_eq!(quoted(&"é".repeat(100)).len(), 2 + 64 * 2 + "… (200 bytes)".len());
+    }
+
+    #[test]
+    fn white_space_at_the_ends_is_that_of_ascii() {
+        assert_eq!(trimmed("\u{feff} a b\r\n\t"), "a b");
+        assert_eq!(trimmed("\u{a0}a\u{200b}"), "\u{a0}a\u{200b}");
     }
 }

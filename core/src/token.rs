@@ -61,6 +61,8 @@ struct CachedToken {
     key: TokenKey,
     token: Secret,
     renew_at: Instant,
+    /// A resource route answered a request with this token.
+    has_routes: bool,
 }
 
 /// The role of an action in a flight.
@@ -85,13 +87,25 @@ impl TokenCache {
         let margin = RENEWAL_MARGIN.min(response.lifetime / 5);
         let renew_at = requested_at.after(response.lifetime.saturating_sub(margin));
         let token = response.token.clone();
-        self.0.borrow_mut().token = Some(CachedToken { key: key.clone(), token, renew_at });
+        self.0.borrow_mut().token = Some(CachedToken { key: key.clone(), token, renew_at, has_routes: false });
     }
 
     /// Drops a token that the service did not accept, unless another one has replaced it.
     pub(crate) fn invalidate(&self, token: &Secret) {
         let mut state = self.0.borrow_mut();
         state.token = state.token.take().filter(|cached| cached.token != *token);
+    }
+
+    /// Notes that a resource route answered a request with this token.
+    pub(crate) fn note_routes(&self, token: &Secret) {
+        if let Some(cached) = self.0.borrow_mut().token.as_mut().filter(|cached| cached.token == *token) {
+            cached.has_routes = true;
+        }
+    }
+
+    /// True if a resource route answered a request with the cached token.
+    pub(crate) fn has_routes(&self) -> bool {
+        self.0.borrow().token.as_ref().is_some_and(|cached| cached.has_routes)
     }
 
     /// Joins the flight of this key, or starts one. `effects`, `deadline` and `patience` are those of the joining action:

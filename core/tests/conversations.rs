@@ -135,7 +135,7 @@ fn lists_are_capped_and_the_error_suggests_a_limit() {
     let account = |mut service: Service| {
         World::new(move |request: &Request, now: &mut Duration| {
             let answer = ask(&mut service, request, *now);
-            Ok(Response::new(answer.status, answer.body.into()))
+            Ok(Response::new(answer.status, answer.body))
         })
     };
     assert_eq!(account(service).run(Session::new().list_users(query(None))).unwrap().users.len(), max);
@@ -265,7 +265,7 @@ fn several_users_are_found_with_one_search() {
     service.insert_application(application(SECRET));
     let mut world = World::new(move |request: &Request, now: &mut Duration| {
         let answer = ask(&mut service, request, *now);
-        Ok(Response::new(answer.status, answer.body.into()))
+        Ok(Response::new(answer.status, answer.body))
     });
     let session = Session::new();
     let email = |email: &str| UserRef::Email(email.into());
@@ -341,7 +341,7 @@ fn a_continuation_in_a_changed_account_loses_no_user_silently() {
         let service = service.clone();
         World::new(move |request: &Request, now: &mut Duration| {
             let answer = ask(&mut service.borrow_mut(), request, *now);
-            Ok(Response::new(answer.status, answer.body.into()))
+            Ok(Response::new(answer.status, answer.body))
         })
     };
     let active = |limit, page_token| ListQuery { state: Some(StateFilter::Active), limit, page_token };
@@ -480,7 +480,7 @@ fn a_change_without_a_response_may_have_been_made_unless_it_was_never_sent() {
 fn a_user_with_an_id_unfit_for_a_path_is_not_changed() {
     let mut world = World::new(with_tokens(|_| ok(r#"{"results":[{"id":"../X","email":"a@b"}]}"#)));
     let error = world.run(Session::new().suspend_user(UserRef::Email("a@b".into()), ChangeMode::Apply)).unwrap_err();
-    assert!(matches!(error, Error::Other { .. }), "{error:?}");
+    assert!(matches!(error, Error::InvalidResponse { .. }), "{error:?}");
     assert_eq!(world.sent.len(), 2, "only the token and the list");
 }
 
@@ -864,9 +864,10 @@ fn user_not_found_needs_the_services_own_error() {
     for (body, with_access_token, code) in [
         (r#"{"code":5,"message":"user not found","details":[]}"#, false, "user-not-found"),
         (r#"{"code":5,"message":"user not found","details":[]}"#, true, "user-not-found"),
-        (r#"{"code":5,"message":"Not Found","details":[]}"#, false, "user-not-found"),
         // A gateway's response for an unknown route.
+        (r#"{"code":5,"message":"Not Found","details":[]}"#, false, "misconfigured"),
         (r#"{"code":5,"message":"Not Found","details":[]}"#, true, "misconfigured"),
+        (r#"{"code":5,"message":"no route for /v1/accounts/A/users/user-1","details":[]}"#, false, "misconfigured"),
         (r#"{"status":404,"error":"Not Found","path":"/v1"}"#, false, "misconfigured"),
         ("<html>Not Found</html>", false, "misconfigured"),
         ("", false, "misconfigured"),
@@ -949,7 +950,7 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
         ),
         (Error::UserNotFound { user: id("A"), service: Some(service()) }, "user-not-found", Some(403), false),
         (
-            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()] },
+            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()], is_similar: false },
             "ambiguous-user",
             None,
             false,

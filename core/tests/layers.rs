@@ -7,22 +7,24 @@ use std::path::Path;
 
 /// All modules by layer, from the lowest to the highest. A module may use those listed before it.
 const LAYERS: [(&str, &[&str]); 9] = [
-    ("foundation", &["time", "secret", "text", "hash"]),
+    ("foundation", &["time", "secret", "text", "hash", "decimal", "redact"]),
     ("http", &["http"]),
     ("catalogue", &["catalogue"]),
     (
         "values",
         &[
             "values::base_url",
-            "values::settings",
+            "values::email",
             "values::user",
+            "values::protected",
+            "values::settings",
             "values::page_token",
             "values::query",
             "values::change",
             "values",
         ],
     ),
-    ("api", &["api::service_error", "api::refusal", "api::body", "api::call", "api"]),
+    ("api", &["api::parse", "api::service_error", "api::refusal", "api::body", "api::page", "api::call", "api"]),
     ("machine", &["error", "machine", "retry"]),
     ("client", &["token", "config", "classify", "sender", "client", "pages", "listing"]),
     ("actions", &["actions::lookup", "actions::list", "actions::change", "actions", "session"]),

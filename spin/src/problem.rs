@@ -374,7 +374,7 @@ mod tests {
             (Error::PageTokenRefused { service: Some(service(400)) }, 400),
             (Error::Misconfigured { name: "base-url", problem: SettingError::Missing, service: None }, 503),
             (Error::UserNotFound { user: UserRef::Id("A".into()), service: None }, 404),
-            (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()] }, 409),
+            (Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into()], is_similar: false }, 409),
             (unavailable(UnavailableCause::Service(service(503))), 503),
             (unavailable(UnavailableCause::Lookup { name: Some("client-secret"), detail: String::new() }), 503),
             (unavailable(transport(TransportFault::Connect)), 503),
@@ -403,7 +403,7 @@ mod tests {
     fn a_problem_has_all_members_of_a_failure() {
         for error in [
             unavailable(UnavailableCause::Service(service(503))),
-            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()] },
+            Error::AmbiguousUser { email: "a@b".into(), ids: vec!["A".into(), "B".into()], is_similar: false },
             Error::Unauthenticated { name: "client-secret", service: service(401) },
         ] {
             let mut problem = serde_json::to_value(Problem::from(error.clone())).unwrap();

@@ -307,7 +307,7 @@ async fn json_errors_have_the_form_of_the_golden_files() {
     type Case = (&'static str, &'static str, Option<(Operation, u16, String)>);
     let moved = r#"{"id":"CECVP4FQBNIIODOC7DDCOVMELY","email":"w@example.com","state":"ACTIVE"}"#;
     let circle = r#"{"results":[{"id":"A"}],"next_page_token":"again"}"#;
-    let cases: [Case; 14] = [
+    let cases: [Case; 16] = [
         ("invalid-argument", "a/b", None),
         ("user-not-found", "NOBODY", None),
         ("ambiguous-user", "helpdesk@example.com", None),
@@ -319,7 +319,9 @@ async fn json_errors_have_the_form_of_the_golden_files() {
         ("rate-limited", "A", Some((Operation::Get, 429, words(8)))),
         ("unavailable", "A", Some((Operation::Get, 503, words(14)))),
         ("invalid-response", "A", Some((Operation::Get, 200, "<html>".into()))),
-        ("other", "A", Some((Operation::Get, 409, words(10)))),
+        ("other", "A", Some((Operation::Get, 409, words(6)))),
+        ("intermediary", "A", Some((Operation::Get, 403, "<html>".into()))),
+        ("protected-user", "wendy.appleseed@example.com", None),
         (
             "address-mismatch",
             "wendy.appleseed@example.com nobody@example.com",
@@ -333,7 +335,11 @@ async fn json_errors_have_the_form_of_the_golden_files() {
             account.simulator.inject(*operation, Fault::reply(*status, body));
         }
         let arguments = ["suspend-user"].into_iter().chain(users.split(' ')).chain(["--output", "json"]);
-        let output = run(&arguments.collect::<Vec<_>>(), &account.environment());
+        let mut environment = account.environment();
+        if code == "protected-user" {
+            environment.push(("ONEPASSWORD_PROTECTED_USERS", users.into()));
+        }
+        let output = run(&arguments.collect::<Vec<_>>(), &environment);
         let error = &json(&output)["results"][0]["error"];
         let golden = format!("{}/../core/tests/golden/{code}.json", env!("CARGO_MANIFEST_DIR"));
         let golden: Value = serde_json::from_str(&std::fs::read_to_string(golden).unwrap()).unwrap();

@@ -1,14 +1,19 @@
 //! Suspends and reactivates: looks the user up first, sends a change only if needed, and claims only what the service says.
 
 use alloc::format;
+use alloc::string::String;
 
-use crate::actions::lookup;
+use crate::actions::lookup::{self, unreadable, user_of};
 use crate::api::call::ApiCall;
-use crate::client::Client;
+use crate::classify;
+use crate::client::{Answer, Client};
 use crate::error::Error;
 use crate::retry;
 use crate::sender::Pause;
+use crate::text::Quoted;
 use crate::values::change::{ChangeMode, ChangeOutcome, StateChange, TargetState};
+use crate::values::email::Email;
+use crate::values::protected::ProtectedUsers;
 use crate::values::user::{Target, User, UserId};
 
 /// Brings a user into the target state.
@@ -18,55 +23,139 @@ pub(crate) async fn change(
     mode: ChangeMode,
     target: TargetState,
 ) -> Result<StateChange, Error> {
-    let found = lookup::find(client, user).await?;
+    let protected = match target {
+        TargetState::Suspended => client.protected_users().await?,
+        TargetState::Active => ProtectedUsers::default(),
+    };
+    let found = lookup::find(client, &user).await?;
     if target.is_state_of(&found) {
         return Ok(StateChange { user: found, outcome: ChangeOutcome::Unchanged });
+    }
+    match protected.contains(&found) {
+        Some(false) => {}
+        Some(true) => return Err(Error::ProtectedUser { user_id: found.id }),
+        None => {
+            let problem = "the user has no e-mail address, so that it cannot be told whether protected-users names it";
+            return Err(unreadable(problem));
+        }
     }
     if mode == ChangeMode::DryRun {
         return Ok(StateChange { user: found, outcome: ChangeOutcome::WouldChange });
     }
-    let id = UserId::parse(&found.id).map_err(|problem| Error::Other {
-        problem: format!("the service calls the user by an id that cannot be used in a request: {problem}"),
-        service: None,
-    })?;
-    Ok(StateChange { user: send(client, &id, target).await?, outcome: ChangeOutcome::Changed })
+    // An id of the service is used as it is, or not at all: with white space removed, it might be that of another user.
+    let id = UserId::exact(&found.id)
+        .ok_or_else(|| unreadable(&format!("the user has an id that no request can have: {}", Quoted(&found.id))))?;
+    let email = match &user {
+        Target::Id(_) => None,
+        Target::Email(email) | Target::Known(_, email) => Some(email),
+    };
+    let user = Change { client, id: &id, email, target }.send().await?;
+    Ok(StateChange { user, outcome: ChangeOutcome::Changed })
 }
 
-/// Sends a change, again if that may help. After an unclear outcome the user is looked up before anything is claimed or sent
-/// again. From then on no failure denies that something may have changed: the request may still take effect.
-async fn send(client: &Client, id: &UserId, target: TargetState) -> Result<User, Error> {
-    let call = match target {
-        TargetState::Suspended => ApiCall::Suspend(id),
-        TargetState::Active => ApiCall::Reactivate(id),
-    };
-    let mut unclear: Option<Error> = None;
-    let mut attempt = 1;
-    loop {
-        let failure = match lookup::call(client, &call, id, Some(target)).await {
-            Ok(user) => return Ok(user),
-            Err(failure) => failure,
+/// A change of a user who was in another state.
+struct Change<'a> {
+    client: &'a Client,
+    id: &'a UserId,
+    /// The address that the caller named the user by.
+    email: Option<&'a Email>,
+    target: TargetState,
+}
+
+impl Change<'_> {
+    /// Sends the change, again if that may help. After an unclear outcome the user is looked up before anything is claimed or sent
+    /// again. From then on no failure denies that something may have changed: the request may still take effect.
+    async fn send(&self) -> Result<User, Error> {
+        let call = match self.target {
+            TargetState::Suspended => ApiCall::Suspend(self.id),
+            TargetState::Active => ApiCall::Reactivate(self.id),
         };
-        let error = failure.error;
-        if !error.is_retryable() || failure.is_token_failure {
-            let holds_for_earlier_requests =
-                matches!(error, Error::LastOwner { .. } | Error::ExternallyManaged { .. } | Error::UserNotFound { .. });
-            let is_clear = !error.may_have_changed() && !holds_for_earlier_requests;
-            return Err(unclear.filter(|_| is_clear).unwrap_or(error));
-        }
-        let is_transient = error.status().is_none_or(retry::is_transient);
-        let may_go_on = is_transient && client.pause(attempt, &error).await? == Pause::Elapsed;
-        let is_unclear = error.may_have_changed();
-        let error = if is_unclear { error } else { unclear.unwrap_or(error) };
-        if is_unclear {
-            match lookup::get(client, id).await {
-                Ok(user) if target.is_state_of(&user) => return Ok(user),
-                Ok(_) if may_go_on => {}
-                _ => return Err(error),
+        let mut unclear: Option<Error> = None;
+        let mut attempt = 1;
+        loop {
+            let failure = match self.client.call(&call).await {
+                Ok(answer) => return self.settle(&answer).await,
+                Err(failure) => failure,
+            };
+            let error = failure.error;
+            if !error.is_retryable() || failure.is_token_failure {
+                return Err(self.refusal(error, unclear).await);
             }
-        } else if !may_go_on {
-            return Err(error);
+            let is_conflict = error.status() == Some(409);
+            let is_transient = is_conflict || error.status().is_none_or(retry::is_transient);
+            let may_go_on = is_transient && self.client.pause(attempt, &error).await? == Pause::Elapsed;
+            let is_unclear = error.may_have_changed();
+            let error = if is_unclear { error } else { unclear.unwrap_or(error) };
+            if is_unclear || is_conflict {
+                match self.look().await {
+                    Ok(user) if self.target.is_state_of(&user) => return Ok(user),
+                    Ok(_) if may_go_on => {}
+                    _ => return Err(error),
+                }
+            } else if !may_go_on {
+                return Err(error);
+            }
+            unclear = Some(error).filter(Error::may_have_changed);
+            attempt += 1;
         }
-        unclear = Some(error).filter(Error::may_have_changed);
-        attempt += 1;
+    }
+
+    /// The error of a change that was refused for good, after requests with an unclear outcome if there were any.
+    async fn refusal(&self, error: Error, unclear: Option<Error>) -> Error {
+        let error = match error {
+            // The user was there a moment ago, so the route may be missing instead.
+            Error::UserNotFound { user, service: Some(service) } if !classify::speaks_of_user(&service) => {
+                match self.look().await {
+                    Ok(_) => self.client.unknown_route(service),
+                    Err(Error::UserNotFound { .. }) => Error::UserNotFound { user, service: Some(service) },
+                    Err(error) => error,
+                }
+            }
+            error => error,
+        };
+        let holds_for_earlier_requests =
+            matches!(error, Error::LastOwner { .. } | Error::ExternallyManaged { .. } | Error::UserNotFound { .. });
+        let is_clear = !error.may_have_changed() && !holds_for_earlier_requests;
+        unclear.filter(|_| is_clear).unwrap_or(error)
+    }
+
+    /// The user after a change that the service accepted. If its answer does not show the change, the user is looked up, several
+    /// times if needed: the service may need a while.
+    async fn settle(&self, answer: &Answer) -> Result<User, Error> {
+        let user = user_of(self.client, answer, self.id);
+        let mut error = match user.map(|user| self.problem(&user).map_or(Ok(user), Err)) {
+            Ok(Ok(user)) => return Ok(user),
+            Ok(Err(problem)) => self.client.invalid(answer, &problem),
+            Err(error) => error,
+        };
+        let mut attempt = 1;
+        loop {
+            match self.look().await {
+                Ok(user) => match self.problem(&user) {
+                    None => return Ok(user),
+                    Some(problem) => error = self.client.invalid(answer, &problem),
+                },
+                Err(_) => return Err(error),
+            }
+            if self.client.pause(attempt, &error).await? != Pause::Elapsed {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    async fn look(&self) -> Result<User, Error> {
+        Ok(lookup::get(self.client, self.id).await?)
+    }
+
+    /// The reason why a user, as the service describes it after the change, does not show the change.
+    fn problem(&self, user: &User) -> Option<String> {
+        // A missing address is not another one.
+        if let Some(email) = self.email.filter(|email| !user.email.is_empty() && !email.matches(&user.email)) {
+            return Some(format!("the user has another e-mail address than {} now", Quoted(email.as_str())));
+        }
+        (!self.target.is_state_of(user)).then(|| {
+            format!("the state of the user is {} after the change, and not {}", user.service_state, self.target)
+        })
     }
 }

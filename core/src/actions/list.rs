@@ -1,11 +1,14 @@
 //! Lists of users, which are whole or an error.
 
+use alloc::format;
 use alloc::vec::Vec;
 
+use crate::actions::lookup::unreadable;
 use crate::client::Client;
 use crate::error::{Error, TooMany};
 use crate::hash::Hash;
 use crate::pages::{Pages, SeenIds};
+use crate::text::Quoted;
 use crate::values::page_token::PageToken;
 use crate::values::query::{MAX_USERS, UserList};
 
@@ -24,10 +27,17 @@ pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) 
         // The users of the page that are done with, and the hash of their ids.
         let (mut position, mut done, mut hash) = (0, 0, Hash::EMPTY);
         let mut has_skipped_the_same = skipped == 0;
+        let mut without_id = None;
         let has_more = pages
             .next(|user| {
                 let is_full = users.len() >= limit;
                 position += 1;
+                if !user.has_id() && without_id.is_none() {
+                    without_id = Some(format!(
+                        "the user with the e-mail address {} has no id that can be read",
+                        Quoted(&user.email)
+                    ));
+                }
                 if position <= skipped || !is_full {
                     done = position;
                     // A byte that UTF-8 does not have ends each id.
@@ -42,6 +52,9 @@ pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) 
                 }
             })
             .await?;
+        if let Some(problem) = without_id {
+            return Err(unreadable(&problem));
+        }
         if !has_skipped_the_same {
             return Err(Error::PageTokenRefused { service: None });
         }

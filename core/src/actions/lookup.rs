@@ -4,34 +4,45 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use crate::api::body::parse_user;
 use crate::api::call::ApiCall;
-use crate::client::{CallError, Client};
+use crate::api::service_error::{RpcCode, ServiceError};
+use crate::classify;
+use crate::client::{Answer, Body, CallError, Client};
 use crate::error::{Error, MAX_NAMESAKES, TooMany, UnavailableCause};
-use crate::pages::Pages;
-use crate::values::change::TargetState;
+use crate::pages::{Pages, look};
+use crate::text::{self, Quoted};
+use crate::values::email::{Address, Comparison, Email};
 use crate::values::page_token::MAX_PAGE_SIZE;
-use crate::values::user::{Email, Target, User, UserId, UserRef};
+use crate::values::user::{Target, UNREADABLE, User, UserId, UserRef};
 
 /// Finds the user that `target` refers to.
-pub(crate) async fn find(client: &Client, target: Target) -> Result<User, CallError> {
+pub(crate) async fn find(client: &Client, target: &Target) -> Result<User, CallError> {
     let (id, email) = match target {
         Target::Id(id) => (id, None),
         Target::Known(id, email) => (id, Some(email)),
         Target::Email(email) => {
-            let mut searches = [Search::new(email)];
-            search(client, &mut searches, &mut false).await?;
-            let [search] = &searches;
-            return Ok(search.result()?);
+            let mut searches = Searches::new([email.clone()]);
+            searches.run(client, &mut false).await?;
+            return Ok(searches.result(email)?);
         }
     };
-    let user = get(client, &id).await?;
+    let user = get(client, id).await?;
     match email {
+        Some(email) if user.email.is_empty() => Err(unreadable(&format!(
+            "the service did not say whether the user has the e-mail address {}",
+            Quoted(email.as_str())
+        ))
+        .into()),
         Some(email) if !email.matches(&user.email) => {
             Err(Error::AddressMismatch { user_id: user.id, email: email.as_str().into() }.into())
         }
         _ => Ok(user),
     }
+}
+
+/// The error of an answer that lacks something that can be read.
+pub(crate) fn unreadable(problem: &str) -> Error {
+    Error::InvalidResponse { problem: text::clean(problem), status: 200, may_have_changed: None }
 }
 
 /// Finds several users: all addresses with one search, ids one by one. The results are in the order of the references.
@@ -40,18 +51,14 @@ pub(crate) async fn find(client: &Client, target: Target) -> Result<User, CallEr
 ///
 /// The outer error means that nothing could be asked, because there is no token.
 pub(crate) async fn find_all(client: &Client, users: &[UserRef]) -> Result<Vec<Result<User, Error>>, Error> {
-    let mut searches: Vec<Search> = Vec::new();
-    for user in users {
-        if let Ok(Target::Email(email)) = Target::parse(user)
-            && !searches.iter().any(|search| search.email.matches(email.as_str()))
-        {
-            searches.push(Search::new(email));
-        }
-    }
+    let mut searches = Searches::new(users.iter().filter_map(|user| match Target::parse(user) {
+        Ok(Target::Email(email)) => Some(email),
+        _ => None,
+    }));
     // True after the first answer; the failure of the search; a failure that every further request would have as well.
     let (mut has_answer, mut not_searched, mut failed) = (false, None, None);
-    if !searches.is_empty()
-        && let Err(failure) = search(client, &mut searches, &mut has_answer).await
+    if !searches.list.is_empty()
+        && let Err(failure) = searches.run(client, &mut has_answer).await
     {
         if failure.is_token_failure && !has_answer {
             return Err(failure.error);
@@ -64,11 +71,8 @@ pub(crate) async fn find_all(client: &Client, users: &[UserRef]) -> Result<Vec<R
         let result = match (Target::parse(user), &not_searched, &failed) {
             (Err(error), _, _) => Err(error.into()),
             (Ok(Target::Email(_)), Some(error), _) | (Ok(_), _, Some(error)) => Err(error.clone()),
-            (Ok(Target::Email(email)), None, None) => {
-                let found = searches.iter().find(|search| search.email.matches(email.as_str()));
-                found.map_or_else(|| Search::new(email).result(), Search::result)
-            }
-            (Ok(target), _, None) => match find(client, target).await {
+            (Ok(Target::Email(email)), None, None) => searches.result(&email),
+            (Ok(target), _, None) => match find(client, &target).await {
                 Err(failure) if failure.is_token_failure && !has_answer => return Err(failure.error),
                 Err(failure) => {
                     if failure.is_token_failure || concerns_all(&failure.error) {
@@ -110,71 +114,145 @@ fn concerns_all(error: &Error) -> bool {
     )
 }
 
-/// Gets the user with this id.
+/// Gets the user with this id. A missing user is claimed only if that is shown.
 pub(crate) async fn get(client: &Client, id: &UserId) -> Result<User, CallError> {
-    call(client, &ApiCall::Get(id), id, None).await
-}
-
-/// Makes a call about one user and verifies that the answer is about the same user, in the target state if there is one.
-pub(crate) async fn call(
-    client: &Client,
-    call: &ApiCall<'_>,
-    id: &UserId,
-    target: Option<TargetState>,
-) -> Result<User, CallError> {
-    let answer = client.call(call).await?;
-    let user = parse_user(answer.body()).map_err(|problem| answer.invalid(&problem))?;
-    if user.id != id.as_str() {
-        return Err(answer.invalid(&format!("it is about another user than {:?}", id.as_str())).into());
-    }
-    match target {
-        Some(target) if !target.is_state_of(&user) => {
-            let problem = format!("the state of the user is {} and not {target}", user.service_state);
-            Err(answer.invalid(&problem).into())
+    match client.call(&ApiCall::Get(id)).await {
+        Ok(answer) => Ok(user_of(client, &answer, id)?),
+        Err(CallError { error: Error::UserNotFound { user, service: Some(service) }, .. }) => {
+            show_absence(client, &service).await?;
+            Err(Error::UserNotFound { user, service: Some(service) }.into())
         }
-        _ => Ok(user),
+        Err(failure) => Err(failure),
     }
 }
 
-/// The search for an address, and the users found so far.
+/// The user in an answer, which must be the one with this id.
+pub(crate) fn user_of(client: &Client, answer: &Answer, id: &UserId) -> Result<User, Error> {
+    match &answer.body {
+        Ok(Body::User(user)) if user.id == id.as_str() => Ok(user.clone()),
+        Ok(_) => Err(client.invalid(answer, &format!("it is about another user than {}", Quoted(id.as_str())))),
+        Err(problem) => Err(client.invalid(answer, problem)),
+    }
+}
+
+/// Shows that a 404 means a missing user, and not a missing route, for which the service's gateway has the same form: its words are
+/// about a user, or the service has answered a resource route, or it lists users, or it refuses that for lack of a permission.
+async fn show_absence(client: &Client, service: &ServiceError) -> Result<(), CallError> {
+    if classify::speaks_of_user(service) || client.has_routes() {
+        return Ok(());
+    }
+    let Err(failure) = look(client).await else { return Ok(()) };
+    match failure.error {
+        Error::PermissionDenied { service: ServiceError { code: Some(code), .. }, .. }
+            if RpcCode::parse(&code) == Some(RpcCode::PermissionDenied) =>
+        {
+            Ok(())
+        }
+        Error::Misconfigured { service: Some(service), .. } => Err(client.unknown_route(service).into()),
+        error if error.is_retryable() || failure.is_token_failure => Err(CallError { error, ..failure }),
+        _ => Err(Error::Unavailable {
+            cause: UnavailableCause::Unproven(service.clone()),
+            retry_after: None,
+            may_have_changed: None,
+        }
+        .into()),
+    }
+}
+
+/// The search for one address, and the users found so far.
 struct Search {
     email: Email,
     found: Option<User>,
     ids: Vec<String>,
+    /// The users whose addresses are nearly the same.
+    similar: Vec<String>,
 }
 
-impl Search {
-    fn new(email: Email) -> Self {
-        Self { email, found: None, ids: Vec::new() }
+/// The searches for several addresses, each of them once.
+struct Searches {
+    list: Vec<Search>,
+    /// The first user whose id or address cannot be read. It might be anyone.
+    unidentified: Option<String>,
+    /// A user has an address.
+    has_addresses: bool,
+}
+
+impl Searches {
+    fn new(emails: impl IntoIterator<Item = Email>) -> Self {
+        let mut list: Vec<Search> = Vec::new();
+        for email in emails {
+            if !list.iter().any(|search| search.email.matches(email.as_str())) {
+                list.push(Search { email, found: None, ids: Vec::new(), similar: Vec::new() });
+            }
+        }
+        Self { list, unidentified: None, has_addresses: false }
+    }
+
+    /// Searches the whole account, since two users may have the same address. `has_answer` becomes true with the first page.
+    async fn run(&mut self, client: &Client, has_answer: &mut bool) -> Result<(), CallError> {
+        let mut pages = Pages::new(client, None, MAX_PAGE_SIZE, None);
+        let mut has_more = true;
+        while has_more && self.list.iter().any(|search| search.ids.len() < MAX_NAMESAKES) {
+            has_more = pages.next(|user| self.take(&user)).await?;
+            *has_answer = true;
+        }
+        Ok(())
     }
 
     fn take(&mut self, user: &User) {
-        // Pages shift when the account changes while it is read: one id that comes twice is one user.
-        if self.ids.len() < MAX_NAMESAKES && self.email.matches(&user.email) && !self.ids.contains(&user.id) {
-            self.ids.push(user.id.clone());
-            self.found.get_or_insert_with(|| user.clone());
+        if !user.is_identified() && self.unidentified.is_none() {
+            self.unidentified = Some(if user.id.is_empty() {
+                format!("a user with the e-mail address {} has no id that can be read", Quoted(&user.email))
+            } else {
+                format!("the user {} has no e-mail address that can be read", Quoted(&user.id))
+            });
+        }
+        self.has_addresses |= !user.email.is_empty();
+        let address = Address::new(&user.email);
+        for search in &mut self.list {
+            let ids = match search.email.compare(&address) {
+                Comparison::Different => continue,
+                Comparison::Same => {
+                    search.found.get_or_insert_with(|| user.clone());
+                    &mut search.ids
+                }
+                Comparison::Near => &mut search.similar,
+            };
+            // Pages shift when the account changes while it is read: one id that comes twice is one user.
+            if ids.len() < MAX_NAMESAKES && !ids.contains(&user.id) {
+                ids.push(user.id.clone());
+            }
         }
     }
 
-    fn result(&self) -> Result<User, Error> {
-        let email = String::from(self.email.as_str());
-        match &self.found {
-            Some(user) if self.ids.len() == 1 => Ok(user.clone()),
-            Some(_) => Err(Error::AmbiguousUser { email, ids: self.ids.clone() }),
-            None => Err(Error::UserNotFound { user: UserRef::Email(email), service: None }),
+    /// The result for one of the addresses.
+    fn result(&self, email: &Email) -> Result<User, Error> {
+        let search = self.list.iter().find(|search| search.email.matches(email.as_str()));
+        let email = || String::from(email.as_str());
+        let Some(Search { found, ids, similar, .. }) = search else {
+            return Err(Error::UserNotFound { user: UserRef::Email(email()), service: None });
+        };
+        // With white space removed from an id, as from any caller's, it might be that of another user.
+        if let Some(id) = ids.iter().chain(similar).find(|id| UserId::exact(id).is_none()) {
+            return Err(unreadable(&format!(
+                "a user with this address has an id that no request can have: {}",
+                Quoted(id)
+            )));
+        }
+        match (found, &self.unidentified) {
+            (Some(user), _) if ids.len() == 1 => {
+                if user.service_state.contains(UNREADABLE) {
+                    return Err(unreadable(&format!("the state of the user {} cannot be read", Quoted(&user.id))));
+                }
+                Ok(user.clone())
+            }
+            (Some(_), _) => Err(Error::AmbiguousUser { email: email(), ids: ids.clone(), is_similar: false }),
+            (None, _) if !similar.is_empty() => {
+                Err(Error::AmbiguousUser { email: email(), ids: similar.clone(), is_similar: true })
+            }
+            (None, Some(unidentified)) => Err(unreadable(&format!("the user may exist, but {unidentified}"))),
+            (None, None) if !self.has_addresses => Err(unreadable("no user of the account has an e-mail address")),
+            (None, None) => Err(Error::UserNotFound { user: UserRef::Email(email()), service: None }),
         }
     }
-}
-
-/// Searches the whole account, since two users may have the same address.
-///
-/// `has_answer` becomes true with the first page.
-async fn search(client: &Client, searches: &mut [Search], has_answer: &mut bool) -> Result<(), CallError> {
-    let mut pages = Pages::new(client, None, MAX_PAGE_SIZE, None);
-    let mut has_more = true;
-    while has_more && searches.iter().any(|search| search.ids.len() < MAX_NAMESAKES) {
-        has_more = pages.next(|user| searches.iter_mut().for_each(|search| search.take(&user))).await?;
-        *has_answer = true;
-    }
-    Ok(())
 }

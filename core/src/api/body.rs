@@ -1,23 +1,22 @@
 //! The bodies of successful responses.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeSeed, Deserializer};
 
+use crate::api::parse::{Field, Reader, is_key, parse};
+use crate::decimal::seconds;
 use crate::secret::Secret;
-use crate::values::user::{User, UserState};
+use crate::text::Quoted;
+use crate::values::user::{UNREADABLE, User, UserState};
 
 /// The longest user id that is accepted from the service, in bytes. Known ones have 26.
 const MAX_ID_BYTES: usize = 1024;
-
-/// The most unknown keys that an error names.
-const MAX_NAMED_KEYS: usize = 5;
 
 /// The reason why a body cannot be used. Its text may hold keys of the body, which the caller has to clean; it holds nothing of
 /// a token response.
@@ -25,14 +24,16 @@ const MAX_NAMED_KEYS: usize = 5;
 pub(crate) enum BodyError {
     /// The body is not a JSON object. Holds the name of the expected object.
     NotAnObject(&'static str),
-    /// The body is not valid JSON, or a field has another type than documented.
-    Json { what: &'static str, is_data: bool, line: usize, column: usize },
-    /// A list without `results` has these other keys.
+    /// The body is not valid JSON.
+    Json { what: &'static str, line: usize, column: usize },
+    /// A list without `results` has these other keys, the first few.
     NoResults(Vec<String>),
-    /// A user has no id.
-    NoId,
-    /// The id of a user is longer than [`MAX_ID_BYTES`].
-    LongId,
+    /// The page token is neither a text nor a number.
+    PageToken,
+    /// `results` is not an array, or there are several of them.
+    Results,
+    /// A user has no id, or this field of it cannot be read.
+    Unreadable(&'static str),
     /// There is no usable `access_token`.
     NoToken,
     /// The `token_type` is not Bearer.
@@ -43,90 +44,90 @@ impl fmt::Display for BodyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NotAnObject(what) => write!(f, "{what} must be a JSON object"),
-            Self::Json { what, is_data, line, column } => {
-                let fault = if *is_data { "not as documented" } else { "not valid JSON" };
-                write!(f, "{what} is {fault} (line {line}, column {column})")
-            }
+            Self::Json { what, line, column } => write!(f, "{what} is not valid JSON (line {line}, column {column})"),
             Self::NoResults(keys) => {
                 f.write_str("a list of users needs \"results\", but there is only ")?;
                 for (place, key) in keys.iter().enumerate() {
-                    write!(f, "{}{key:?}", if place == 0 { "" } else { ", " })?;
+                    write!(f, "{}{}", if place == 0 { "" } else { ", " }, Quoted(key))?;
                 }
                 Ok(())
             }
-            Self::NoId => f.write_str("a user has no id"),
-            Self::LongId => write!(f, "a user's id is longer than {MAX_ID_BYTES} bytes"),
+            Self::Results => f.write_str("a list of users needs one array of \"results\""),
+            Self::PageToken => f.write_str("the page token is neither a text nor a number"),
+            Self::Unreadable(field) => write!(f, "the user's {field} cannot be read"),
             Self::NoToken => f.write_str("a token needs \"access_token\", of visible ASCII characters"),
             Self::TokenType => f.write_str("a token needs the \"token_type\" Bearer"),
         }
     }
 }
 
-/// One page of a list.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) users: Vec<User>,
-    pub(crate) next_page_token: Option<String>,
-}
-
-impl Page {
-    /// Parses the body of a list response. An object without `results` is an empty page only if it has no other keys: with
-    /// others the response is not understood, and an empty list would hide that.
-    pub(crate) fn parse(body: &[u8]) -> Result<Self, BodyError> {
-        #[derive(Deserialize)]
-        struct Body {
-            results: Option<Vec<UserBody>>,
-            next_page_token: Option<String>,
-            #[serde(flatten)]
-            others: BTreeMap<String, IgnoredAny>,
-        }
-        let body: Body = object(body, "a list of users")?;
-        let Some(results) = body.results.or_else(|| body.others.is_empty().then(Vec::new)) else {
-            return Err(BodyError::NoResults(body.others.into_keys().take(MAX_NAMED_KEYS).collect()));
-        };
-        let users = results.into_iter().map(User::try_from).collect::<Result<_, _>>()?;
-        Ok(Self { users, next_page_token: body.next_page_token.filter(|token| !token.is_empty()) })
+/// Parses the body of a response that describes one user.
+pub(crate) fn parse_user(body: &[u8]) -> Result<User, BodyError> {
+    let user: User = object(body, "a user")?;
+    match () {
+        () if user.id.is_empty() || user.id.contains(UNREADABLE) => Err(BodyError::Unreadable("id")),
+        () if !user.is_identified() => Err(BodyError::Unreadable("e-mail address")),
+        () if user.service_state.contains(UNREADABLE) => Err(BodyError::Unreadable("state")),
+        () => Ok(user),
     }
 }
 
-/// Parses the body of a response that describes one user.
-pub(crate) fn parse_user(body: &[u8]) -> Result<User, BodyError> {
-    object::<UserBody>(body, "a user")?.try_into()
-}
-
-/// A user as the service sends it. Empty fields may be left out (inferred); only the id is required.
-#[derive(Deserialize)]
-struct UserBody {
-    id: Option<String>,
-    email: Option<String>,
-    display_name: Option<String>,
-    state: Option<String>,
-    create_time: Option<String>,
-    path: Option<String>,
-}
-
-impl TryFrom<UserBody> for User {
-    type Error = BodyError;
-
-    fn try_from(body: UserBody) -> Result<Self, BodyError> {
-        let id = body.id.filter(|id| !id.is_empty()).ok_or(BodyError::NoId)?;
-        if id.len() > MAX_ID_BYTES {
-            return Err(BodyError::LongId);
+/// A user as the service sends it. Empty fields may be left out (inferred), and keys may have another spelling. Nothing in a record
+/// stops the reading of others: a field that is no text becomes U+FFFD, and so does an address under an unknown key.
+impl<'de> Deserialize<'de> for User {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let [mut id, mut email, mut display_name, mut state, mut create_time, mut path, mut other] =
+            [const { Field::Absent }; 7];
+        let mut entry = |is_in_array: bool, key: &str, value: Field| {
+            let field = match key {
+                _ if is_in_array => return,
+                // A key that was repaired may have been any other.
+                key if key.contains(UNREADABLE) => {
+                    id = Field::Odd;
+                    return;
+                }
+                "id" => &mut id,
+                "email" => &mut email,
+                "display_name" => &mut display_name,
+                "state" => &mut state,
+                "create_time" => &mut create_time,
+                "path" => &mut path,
+                key if is_key(key, "id") => &mut id,
+                key if is_key(key, "email") => &mut email,
+                key if is_key(key, "displayname") => &mut display_name,
+                key if is_key(key, "state") => &mut state,
+                key if is_key(key, "createtime") => &mut create_time,
+                key if is_key(key, "path") => &mut path,
+                _ => {
+                    if matches!(&value, Field::Text(text) if text.contains('@')) {
+                        other = value;
+                    }
+                    return;
+                }
+            };
+            field.put(value);
+        };
+        let is_object = Reader::new(&mut entry).deserialize(deserializer)? == Field::Odd;
+        if email == Field::Absent && (!is_object || other != Field::Absent) {
+            email = Field::Odd;
         }
-        let (state, service_state) = match body.state {
-            Some(state) if state == "ACTIVE" => (UserState::Active, Cow::Borrowed("ACTIVE")),
-            Some(state) if state == "SUSPENDED" => (UserState::Suspended, Cow::Borrowed("SUSPENDED")),
-            Some(state) if !state.is_empty() => (UserState::Other, Cow::Owned(state)),
-            _ => (UserState::Other, Cow::Borrowed("STATE_UNSPECIFIED")),
+        let (state, service_state) = match state.into_text() {
+            state if state == "ACTIVE" => (UserState::Active, Cow::Borrowed("ACTIVE")),
+            state if state == "SUSPENDED" => (UserState::Suspended, Cow::Borrowed("SUSPENDED")),
+            state if state.is_empty() => (UserState::Other, Cow::Borrowed("STATE_UNSPECIFIED")),
+            state => (UserState::Other, Cow::Owned(state)),
         };
         Ok(Self {
-            id,
-            email: body.email.unwrap_or_default(),
-            display_name: body.display_name.unwrap_or_default(),
+            id: match id {
+                Field::Text(id) if id.len() <= MAX_ID_BYTES => id,
+                _ => String::new(),
+            },
+            email: email.into_text(),
+            display_name: display_name.into_text(),
             state,
             service_state,
-            create_time: body.create_time.unwrap_or_default(),
-            path: body.path.unwrap_or_default(),
+            create_time: create_time.into_text(),
+            path: path.into_text(),
         })
     }
 }
@@ -140,30 +141,49 @@ pub(crate) struct TokenResponse {
 impl TokenResponse {
     /// Parses the body of a token response (RFC 6749, section 5.1).
     pub(crate) fn parse(body: &[u8]) -> Result<Self, BodyError> {
-        #[derive(Deserialize)]
-        struct Body {
-            access_token: Option<String>,
-            token_type: Option<String>,
-            expires_in: Option<serde_json::Value>,
-        }
-        let body: Body = object(body, "a token")?;
-        let token = Secret::new(body.access_token.unwrap_or_default());
+        let TokenBody { access_token, token_type, expires_in } = object(body, "a token")?;
+        let Field::Text(token) = access_token else { return Err(BodyError::NoToken) };
+        let token = Secret::new(token);
         if !is_bearer_token(&token) {
             return Err(BodyError::NoToken);
         }
-        if body.token_type.is_some_and(|kind| !kind.eq_ignore_ascii_case("bearer")) {
-            return Err(BodyError::TokenType);
+        match token_type {
+            Field::Absent => {}
+            Field::Text(kind) if kind.eq_ignore_ascii_case("bearer") => {}
+            _ => return Err(BodyError::TokenType),
         }
-        let expires_in = match &body.expires_in {
-            Some(serde_json::Value::Number(seconds)) => seconds.as_f64(),
-            Some(serde_json::Value::String(seconds)) => seconds.trim().parse().ok(),
-            _ => None,
-        };
         // The service documents 15 minutes. This is the default and the maximum.
         let documented = Duration::from_secs(900);
-        let lifetime =
-            expires_in.filter(|seconds| *seconds > 0.0).and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+        let lifetime = match &expires_in {
+            Field::Number(seconds) => Some(Duration::from_secs(*seconds)),
+            Field::Text(text) => seconds(text),
+            _ => None,
+        };
+        let lifetime = lifetime.filter(|lifetime| !lifetime.is_zero());
         Ok(Self { token, lifetime: lifetime.map_or(documented, |lifetime| lifetime.min(documented)) })
+    }
+}
+
+/// A token as the service sends it.
+#[derive(Default)]
+struct TokenBody {
+    access_token: Field,
+    token_type: Field,
+    expires_in: Field,
+}
+
+impl<'de> Deserialize<'de> for TokenBody {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut body = Self::default();
+        let mut entry = |_: bool, key: &str, value: Field| match key {
+            "access_token" => body.access_token.put(value),
+            "token_type" => body.token_type.put(value),
+            "expires_in" => body.expires_in.put(value),
+            key if key.contains(UNREADABLE) => body.access_token = Field::Odd,
+            _ => {}
+        };
+        Reader::new(&mut entry).deserialize(deserializer)?;
+        Ok(body)
     }
 }
 
@@ -172,19 +192,15 @@ pub(crate) fn is_bearer_token(token: &Secret) -> bool {
     !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Parses a JSON object. Duplicate keys, wrong types and anything after the object are errors; unknown keys are not.
-fn object<'a, T: Deserialize<'a>>(body: &'a [u8], what: &'static str) -> Result<T, BodyError> {
+/// Parses a JSON object. Anything after the object is an error; unknown keys are not.
+pub(crate) fn object<T: for<'a> Deserialize<'a>>(body: &[u8], what: &'static str) -> Result<T, BodyError> {
     // Serde would accept an array for a struct.
-    if body.trim_ascii_start().first() != Some(&b'{') {
+    let start = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body).trim_ascii_start();
+    if start.first() != Some(&b'{') {
         return Err(BodyError::NotAnObject(what));
     }
-    // Only the kind and the place of the error: serde's message may quote the body, which may hold a token.
-    serde_json::from_slice(body).map_err(|error| BodyError::Json {
-        what,
-        is_data: error.is_data(),
-        line: error.line(),
-        column: error.column(),
-    })
+    // Only the place of the error: serde's message may quote the body, which may hold a token.
+    parse(body).map_err(|error| BodyError::Json { what, line: error.line(), column: error.column() })
 }
 
 #[cfg(test)]
@@ -194,55 +210,6 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
-
-    fn page(body: &str) -> Result<(usize, Option<String>), BodyError> {
-        Page::parse(body.as_bytes()).map(|page| (page.users.len(), page.next_page_token))
-    }
-
-    #[test]
-    fn an_empty_page_is_one_that_says_nothing_else() {
-        for body in [
-            "{}",
-            r#"{"results":[]}"#,
-            r#"{"results":null}"#,
-            r#"{"next_page_token":""}"#,
-            r#"{"results":[],"more":1}"#,
-        ] {
-            assert_eq!(page(body), Ok((0, None)), "{body}");
-        }
-        assert_eq!(page(r#"{"next_page_token":"x"}"#), Ok((0, Some("x".into()))));
-        for body in
-            [r#"{"users":[]}"#, r#"{"users":[{"id":"A"}]}"#, r#"{"code":7}"#, r#"{"next_page_token":"x","users":[]}"#]
-        {
-            assert!(page(body).unwrap_err().to_string().contains("needs \"results\""), "{body}");
-        }
-    }
-
-    #[test]
-    fn a_page_of_another_shape_is_an_error() {
-        for body in [
-            "",
-            "null",
-            "[]",
-            "[[]]",
-            "\"x\"",
-            "{",
-            "{}{}",
-            "{\"results\":{}}",
-            "{\"results\":[null]}",
-            "{\"results\":[[]]}",
-            "{\"results\":[{}]}",
-            "{\"results\":[{\"id\":\"\"}]}",
-            "{\"results\":[{\"id\":1}]}",
-            "{\"results\":[],\"results\":[]}",
-            "{\"results\":[{\"id\":\"A\",\"state\":1}]}",
-            "{\"next_page_token\":1}",
-            "\u{feff}{}",
-        ] {
-            assert!(page(body).is_err(), "{body}");
-        }
-        assert!(Page::parse(b"{\"results\":[{\"id\":\"\xff\"}]}").is_err());
-    }
 
     #[test]
     fn a_user_may_lack_everything_but_the_id() {
@@ -254,6 +221,41 @@ mod tests {
         assert_eq!((user.state, &*user.service_state), (UserState::Other, "active"));
         assert!(parse_user(b"{}").is_err());
         assert!(parse_user(br#"["A"]"#).is_err());
+        assert!(parse_user(br#"{"id":"A","email":"a@x.org","Id":"B"}"#).is_err());
+    }
+
+    #[test]
+    fn row_2_fields_are_read_in_any_spelling() {
+        let user = parse_user(br#"{"id":"A","displayName":"A. B.","createTime":"2024","display_name":null}"#).unwrap();
+        assert_eq!((user.display_name.as_str(), user.create_time.as_str()), ("A. B.", "2024"));
+    }
+
+    #[test]
+    fn row_8_only_fields_that_matter_must_be_readable() {
+        let json =
+            br#"{"id":"A","email":"a@x.org","state":"ACTIVE","display_name":"\ud800","create_time":1,"path":{"x":1}}"#;
+        let user = parse_user(json).unwrap();
+        assert_eq!([user.display_name, user.create_time, user.path], ["\u{fffd}", "\u{fffd}", "\u{fffd}"]);
+        for (json, field) in [
+            (r#"{"id":1}"#, "id"),
+            (r#"{"id":""}"#, "id"),
+            (r#"{"id":"A\ud800"}"#, "id"),
+            (r#"{"id":"A","sta\ud800te":"SUSPENDED"}"#, "id"),
+            (r#"{"id":"A","email":1}"#, "e-mail address"),
+            (r#"{"id":"A","email":"a\ud800@x.org"}"#, "e-mail address"),
+            (r#"{"id":"A","emailAddress":"a@x.org"}"#, "e-mail address"),
+            (r#"{"id":"A","state":1}"#, "state"),
+            (r#"{"id":"A","state":["ACTIVE"]}"#, "state"),
+        ] {
+            let error = parse_user(json.as_bytes()).unwrap_err().to_string();
+            assert!(error.contains(field), "{json}: {error}");
+        }
+        let long = format!(r#"{{"id":"{}"}}"#, "A".repeat(MAX_ID_BYTES + 1));
+        assert!(parse_user(long.as_bytes()).is_err());
+        for record in ["null", "[]", "7", "\"A\"", "{}", "[{\"id\":\"A\"}]"] {
+            let user: User = parse(record.as_bytes()).unwrap();
+            assert!(!user.is_identified(), "{record}");
+        }
     }
 
     #[test]

@@ -107,6 +107,8 @@ fn request(
 ) -> Request {
     let mut headers = Vec::from([
         ("accept", HeaderValue::Plain("application/json".into())),
+        // Some servers compress unless they are asked not to.
+        ("accept-encoding", HeaderValue::Plain("identity".into())),
         ("authorization", HeaderValue::Secret(authorization)),
         ("user-agent", HeaderValue::Plain(settings.user_agent.as_str().to_owned())),
     ]);

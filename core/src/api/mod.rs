@@ -2,5 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod call;
+pub(crate) mod page;
+pub(crate) mod parse;
 pub(crate) mod refusal;
 pub(crate) mod service_error;

@@ -1,14 +1,15 @@
-//! Responses that are refusals: redirects, encodings that were not asked for, and protected users.
+//! Responses that are refusals: redirects, encodings that were not asked for, protected users, and refusals by something else.
 
 use alloc::format;
 use alloc::string::String;
 
-use crate::api::service_error::ServiceError;
+use crate::api::service_error::{ErrorResponse, ServiceError};
 use crate::http::Response;
 use crate::text::quoted;
 
-/// The reason why a response cannot be used, whatever its body says. `None` for a 200 and for errors.
-pub(crate) fn unusable(response: &Response) -> Option<String> {
+/// The reason why a response cannot be used, whatever its body says. `None` for a success and for errors. Any status from 200 to
+/// 299 is a success for a change, only 200 for other calls.
+pub(crate) fn unusable(response: &Response, is_change: bool) -> Option<String> {
     match response.header("content-encoding") {
         Some(encoding) if !encoding.eq_ignore_ascii_case("identity") && !encoding.is_empty() => {
             return Some("its body is compressed, which was not asked for".into());
@@ -21,6 +22,7 @@ pub(crate) fn unusable(response: &Response) -> Option<String> {
             Some(format!("it redirects to {target}; redirects are never followed"))
         }
         200 => None,
+        201..=299 if is_change => None,
         0..=399 => Some("only 200 means success".into()),
         _ => None,
     }
@@ -49,13 +51,44 @@ pub(crate) fn protection(error: &ServiceError) -> Option<Protection> {
     }
     words.push(' ');
     let has = |part: &str| words.contains(part);
-    if has(" no owner remain") || has(" last owner ") || has(" last remaining owner ") {
-        Some(Protection::LastOwner)
-    } else if has(" eam ") || has(" externally managed ") || has(" managed externally ") || has(" external admin") {
-        Some(Protection::ExternallyManaged)
-    } else {
-        None
+    let has_any = |parts: &[&str]| parts.iter().any(|part| has(part));
+    if has_any(&[" no owner remain", " last owner ", " last remaining owner ", " only owner of ", " sole owner "]) {
+        return Some(Protection::LastOwner);
     }
+    let is_external = has_any(&[
+        " eam ",
+        " externally managed ",
+        " managed externally ",
+        " external admin",
+        " external account manager",
+        " account manager ",
+        " managed service provider",
+        " msp ",
+    ]);
+    is_external.then_some(Protection::ExternallyManaged)
+}
+
+/// True if something between here and the service refused a request: a proxy, a gateway or a sign-in page. The service answers in
+/// JSON and knows neither sign-in pages nor the log-in of a Windows domain.
+pub(crate) fn is_by_intermediary(response: &Response, error: &ErrorResponse) -> bool {
+    if response.header("proxy-authenticate").is_some() || matches!(response.status, 407 | 511) {
+        return true;
+    }
+    let mut headers =
+        response.headers.iter().filter_map(|(name, value)| Some((name, core::str::from_utf8(value).ok()?)));
+    let is_marked = headers.any(|(name, value)| {
+        let names = |words: &[&str]| {
+            let value = value.to_ascii_lowercase();
+            words.iter().any(|word| value.contains(word))
+        };
+        match name.to_ascii_lowercase().as_str() {
+            "www-authenticate" => names(&["negotiate", "ntlm", "kerberos"]),
+            "server" => !error.has_form && names(&["squid", "zscaler", "bluecoat", "fortiproxy", "mcafee web gateway"]),
+            "x-squid-error" | "proxy-status" | "proxy-connection" => !error.has_form,
+            _ => false,
+        }
+    });
+    is_marked || error.is_markup
 }
 
 #[cfg(test)]
@@ -63,11 +96,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn protected_users_are_known_by_the_words() {
+    fn row_24_protected_users_are_known_by_the_words() {
         let protection = |message: &str| protection(&ServiceError { status: 403, code: None, message: message.into() });
         assert_eq!(protection("no_owner_remain"), Some(Protection::LastOwner));
         assert_eq!(protection("Cannot suspend the last owner."), Some(Protection::LastOwner));
-        for words in ["user_externally_managed", "EAM user", "Externally managed administrators cannot be suspended"] {
+        for words in [
+            "user_externally_managed",
+            "EAM user",
+            "Externally managed administrators cannot be suspended",
+            "cannot suspend an external account manager",
+            "EXTERNAL_ACCOUNT_MANAGER",
+            "The user belongs to a managed service provider",
+        ] {
             assert_eq!(protection(words), Some(Protection::ExternallyManaged), "{words}");
         }
         for words in [
@@ -80,6 +120,41 @@ mod tests {
             "external service failed",
         ] {
             assert_eq!(protection(words), None, "{words}");
+        }
+    }
+
+    #[test]
+    fn row_20_a_refusal_by_something_else_is_known_by_its_marks() {
+        use crate::redact::Redactor;
+
+        let is_by_intermediary = |status, headers: &[(&str, &str)], body: &str| {
+            let mut response = Response::new(status, body.into());
+            response.headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            is_by_intermediary(&response, &ErrorResponse::read(&response, &Redactor::default()))
+        };
+        let own = r#"{"code":7,"message":"words"}"#;
+        for (status, headers, body) in [
+            (403, &[][..], "<html>"),
+            (403, &[("Content-Type", "text/html; charset=utf-8")], ""),
+            (403, &[], " \r\n<!DOCTYPE html>"),
+            (401, &[("WWW-Authenticate", "Negotiate")], ""),
+            (401, &[("WWW-Authenticate", "Basic"), ("www-authenticate", "NTLM")], own),
+            (403, &[("Proxy-Authenticate", "Basic")], own),
+            (407, &[], ""),
+            (511, &[], ""),
+            (403, &[("Server", "squid/6.1")], "denied"),
+            (403, &[("X-Squid-Error", "ERR_ACCESS_DENIED 0")], ""),
+        ] {
+            assert!(is_by_intermediary(status, headers, body), "{status} {headers:?} {body}");
+        }
+        for (status, headers, body) in [
+            (403, &[][..], own),
+            (403, &[], ""),
+            (401, &[("WWW-Authenticate", "Bearer")], own),
+            (403, &[("Via", "1.1 google"), ("Server", "squid")], own),
+            (403, &[("Content-Type", "application/json")], own),
+        ] {
+            assert!(!is_by_intermediary(status, headers, body), "{status} {headers:?} {body}");
         }
     }
 

@@ -2,7 +2,9 @@
 
 pub(crate) mod base_url;
 pub(crate) mod change;
+pub(crate) mod email;
 pub(crate) mod page_token;
+pub(crate) mod protected;
 pub(crate) mod query;
 pub(crate) mod settings;
 pub(crate) mod user;

@@ -12,6 +12,7 @@ use crate::catalogue::{
     self, ACCOUNT_ID, API_VERSION, BASE_URL, DEADLINE, MAX_ATTEMPTS, TIMEOUT, USER_AGENT, ValueKind,
 };
 use crate::values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
+use crate::values::protected::ProtectedUsersError;
 
 /// The length of an account id, in bytes.
 const ACCOUNT_ID_BYTES: usize = 26;
@@ -35,8 +36,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The names of all settings.
-    pub(crate) const NAMES: [&'static str; catalogue::SETTINGS.len()] = catalogue::names(catalogue::SETTINGS);
+    /// The names of the settings that every action needs.
+    pub(crate) const NAMES: [&'static str; catalogue::ACTION_SETTINGS.len()] =
+        catalogue::names(catalogue::ACTION_SETTINGS);
 
     /// Parses the settings. `get` returns the value of a name, or `None` if it is not set.
     ///
@@ -119,6 +121,8 @@ pub enum SettingError {
     Number(NumberError),
     /// `user-agent` cannot be parsed.
     UserAgent(UserAgentError),
+    /// `protected-users` cannot be parsed.
+    ProtectedUsers(ProtectedUsersError),
     /// A secret cannot be sent in the header that it is meant for.
     Secret(SecretError),
     /// The network or the service shows that the value is wrong, as this text says.
@@ -138,6 +142,7 @@ impl fmt::Display for SettingError {
             Self::AccountId(error) => error.fmt(f),
             Self::Number(error) => error.fmt(f),
             Self::UserAgent(error) => error.fmt(f),
+            Self::ProtectedUsers(error) => error.fmt(f),
             Self::Secret(error) => error.fmt(f),
             Self::Refuted(reason) => f.write_str(reason),
         }
@@ -152,6 +157,7 @@ impl core::error::Error for SettingError {
             Self::AccountId(error) => Some(error),
             Self::Number(error) => Some(error),
             Self::UserAgent(error) => Some(error),
+            Self::ProtectedUsers(error) => Some(error),
             Self::Secret(error) => Some(error),
             Self::Missing | Self::Denied(_) | Self::VersionConflict { .. } | Self::Refuted(_) => None,
         }
@@ -179,6 +185,12 @@ impl From<AccountIdError> for SettingError {
 impl From<UserAgentError> for SettingError {
     fn from(error: UserAgentError) -> Self {
         Self::UserAgent(error)
+    }
+}
+
+impl From<ProtectedUsersError> for SettingError {
+    fn from(error: ProtectedUsersError) -> Self {
+        Self::ProtectedUsers(error)
     }
 }
 

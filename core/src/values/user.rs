@@ -4,12 +4,11 @@ use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
 use core::fmt;
 
-use crate::text::quoted;
+use crate::text::{quoted, trimmed};
+use crate::values::email::{Email, EmailError};
 
 /// The longest user id that is put into a path, in bytes. Known ones have at most 26.
 const MAX_PATH_ID_BYTES: usize = 128;
-/// The longest e-mail address that is accepted, in bytes. RFC 5321 allows 254.
-const MAX_EMAIL_BYTES: usize = 1024;
 
 /// The state of a user. The service's own word for it is [`User::service_state`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +33,11 @@ impl UserState {
     }
 }
 
-/// A user, as the service describes it. Fields that the service left out are empty.
+/// The text of a field that the service sent in a form that cannot be read.
+pub(crate) const UNREADABLE: &str = "\u{fffd}";
+
+/// A user, as the service describes it. Fields that the service left out are empty. U+FFFD stands for each part of a text that
+/// cannot be read, and for a field that is no text at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct User {
     /// The service's identifier, never empty.
@@ -54,6 +57,16 @@ pub struct User {
 }
 
 impl User {
+    /// True if the service sent an id that a caller can name: white space around a caller's id is dropped.
+    pub(crate) fn has_id(&self) -> bool {
+        !self.id.is_empty() && trimmed(&self.id) == self.id && !self.id.contains(UNREADABLE)
+    }
+
+    /// True if id and address can be read, so that the user can be told apart from another one. A user may have no address.
+    pub(crate) fn is_identified(&self) -> bool {
+        !self.id.is_empty() && !self.id.contains(UNREADABLE) && !self.email.contains(UNREADABLE)
+    }
+
     /// The total length of all texts, in bytes.
     pub(crate) fn text_bytes(&self) -> usize {
         let Self { id, email, display_name, state: _, service_state, create_time, path } = self;
@@ -97,10 +110,14 @@ impl Target {
     pub(crate) fn parse(user: &UserRef) -> Result<Self, UserRefError> {
         match user {
             UserRef::Id(id) => UserId::parse(id).map(Self::Id),
-            UserRef::Email(email) => Email::parse(email).map(Self::Email),
-            UserRef::Known { id, email } => Ok(Self::Known(UserId::parse(id)?, Email::parse(email)?)),
+            UserRef::Email(email) => parse_email(email).map(Self::Email),
+            UserRef::Known { id, email } => Ok(Self::Known(UserId::parse(id)?, parse_email(email)?)),
         }
     }
+}
+
+fn parse_email(text: &str) -> Result<Email, UserRefError> {
+    Email::parse(text).map_err(|error| UserRefError::InvalidEmail { quoted: quoted(text), error })
 }
 
 /// The reason why a [`UserRef`] is not valid.
@@ -111,8 +128,13 @@ pub enum UserRefError {
     EmptyId,
     /// The id is too long or has characters that could change the path of a request. Holds the id, quoted and cut.
     InvalidId(String),
-    /// The e-mail address is too long or not an address. Holds the text, quoted and cut.
-    InvalidEmail(String),
+    /// The e-mail address is not one.
+    InvalidEmail {
+        /// The text, quoted and cut.
+        quoted: String,
+        /// The reason.
+        error: EmailError,
+    },
 }
 
 impl fmt::Display for UserRefError {
@@ -122,7 +144,7 @@ impl fmt::Display for UserRefError {
             Self::InvalidId(id) => {
                 write!(f, "{id} is not a user id (at most {MAX_PATH_ID_BYTES} letters, digits, - and _)")
             }
-            Self::InvalidEmail(text) => write!(f, "{text} is not an e-mail address"),
+            Self::InvalidEmail { quoted, error } => write!(f, "{quoted} is not an e-mail address: {error}"),
         }
     }
 }
@@ -134,52 +156,25 @@ impl core::error::Error for UserRefError {}
 pub(crate) struct UserId(String);
 
 impl UserId {
+    /// Parses a caller's id. White space around it is dropped.
     pub(crate) fn parse(text: &str) -> Result<Self, UserRefError> {
-        let text = text.trim();
-        if text.is_empty() {
-            return Err(UserRefError::EmptyId);
+        let text = trimmed(text);
+        match Self::exact(text) {
+            Some(id) => Ok(id),
+            None if text.is_empty() => Err(UserRefError::EmptyId),
+            None => Err(UserRefError::InvalidId(quoted(text))),
         }
+    }
+
+    /// Takes an id of the service as it is. `None` if it cannot be used in a request.
+    pub(crate) fn exact(text: &str) -> Option<Self> {
         let is_safe = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        if text.len() <= MAX_PATH_ID_BYTES && text.bytes().all(is_safe) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(UserRefError::InvalidId(quoted(text)))
-        }
+        let is_id = (1..=MAX_PATH_ID_BYTES).contains(&text.len()) && text.bytes().all(is_safe);
+        is_id.then(|| Self(text.to_owned()))
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
-    }
-}
-
-/// An e-mail address to search for. It is compared and never sent.
-#[derive(Debug)]
-pub(crate) struct Email(String);
-
-impl Email {
-    fn parse(text: &str) -> Result<Self, UserRefError> {
-        let text = text.trim();
-        let is_odd = |c: char| c.is_control() || c.is_whitespace();
-        match text.rsplit_once('@') {
-            Some((local, domain))
-                if !local.is_empty()
-                    && !domain.is_empty()
-                    && text.len() <= MAX_EMAIL_BYTES
-                    && !text.contains(is_odd) =>
-            {
-                Ok(Self(text.to_owned()))
-            }
-            _ => Err(UserRefError::InvalidEmail(quoted(text))),
-        }
-    }
-
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// Compares with another address: the letters A to Z without regard to case, everything else exactly.
-    pub(crate) fn matches(&self, email: &str) -> bool {
-        self.0.eq_ignore_ascii_case(email)
     }
 }
 
@@ -215,17 +210,6 @@ mod tests {
         ] {
             let error = UserId::parse(text).unwrap_err().to_string();
             assert!(!error.is_empty() && error.len() < 250, "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn email_compares_ascii_letters_without_case_and_the_rest_exactly() {
-        let email = Email::parse("Jürgen@Example.com").unwrap();
-        assert!(email.matches("jürgen@eXAMPLE.COM"));
-        assert!(!email.matches("JÜRGEN@example.com"));
-        assert!(!email.matches("jurgen@example.com"));
-        for text in ["", "@", "a@", "@b", "a b@c", "a@b\nc", "plain", &"a@".repeat(10_000)] {
-            assert!(Email::parse(text).is_err(), "{text}");
         }
     }
 }

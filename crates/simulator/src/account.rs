@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 
 use fastrand::Rng;
-use serde::Serialize;
 
 use crate::names::{LANGUAGES, Order};
 
@@ -24,7 +23,7 @@ pub enum Role {
 }
 
 /// One user, with the fields as the service sends them.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Person {
     /// 26 letters and digits.
     pub id: String,
@@ -39,7 +38,6 @@ pub struct Person {
     /// `accounts/<account>/users/<user>`.
     pub path: String,
     /// Not sent by the service.
-    #[serde(skip)]
     pub role: Role,
 }
 
@@ -190,23 +188,28 @@ impl Account {
         self.people.iter().find(|person| person.email == email)
     }
 
-    /// Suspends or reactivates a user as the service would. `None` if there is no such user.
+    /// Checks that the service would carry out this suspension or reactivation.
     ///
     /// # Errors
     ///
     /// The message for the last owner (verbatim from the service) or for an externally managed administrator (a guess).
-    pub(crate) fn change(&mut self, id: &str, state: &str) -> Option<Result<&Person, &'static str>> {
-        let person = self.person(id)?;
-        if state == "SUSPENDED" && person.state != state {
-            match person.role {
-                Role::Owner if self.active_owners() == 1 => return Some(Err("no_owner_remain")),
-                Role::ExternallyManagedAdministrator => return Some(Err("user_externally_managed")),
-                _ => {}
-            }
+    pub(crate) fn check_change(&self, person: &Person, state: &str) -> Result<(), &'static str> {
+        if state != "SUSPENDED" || person.state == state {
+            return Ok(());
         }
+        match person.role {
+            Role::Owner if self.active_owners() == 1 => Err("no_owner_remain"),
+            Role::ExternallyManagedAdministrator => Err("user_externally_managed"),
+            _ => Ok(()),
+        }
+    }
+
+    /// Suspends or reactivates a user. `None` if there is no such user, or the service would refuse.
+    pub(crate) fn change(&mut self, id: &str, state: &str) -> Option<&Person> {
+        self.check_change(self.person(id)?, state).ok()?;
         let person = self.person_mut(id)?;
         state.clone_into(&mut person.state);
-        Some(Ok(person))
+        Some(person)
     }
 
     fn active_owners(&self) -> usize {

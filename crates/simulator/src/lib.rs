@@ -8,6 +8,10 @@
 //! refuse. Where the documentation leaves behaviour open, the model chooses one: the message of a refusal for an externally
 //! managed administrator, the status for a wrong method, the check of the account id before that of the permission.
 //!
+//! A [`Dialect`] is another choice for the form of the answers: other keys, errors, page tokens, or encodings. Seeds give
+//! dialects that a client must understand ([`Dialect::seeded`]), and defective ones whose answers it must not believe
+//! ([`Dialect::defective`]).
+//!
 //! # Example
 //!
 //! ```
@@ -31,7 +35,7 @@
 //!     };
 //!     service.handle(&request, now)
 //! };
-//! assert!(get(Duration::from_secs(1)).body.contains("wendy@example.com"));
+//! assert!(get(Duration::from_secs(1)).text().contains("wendy@example.com"));
 //! assert_eq!(get(Duration::from_secs(900)).status, 401, "the token has expired");
 //! ```
 
@@ -39,12 +43,15 @@
 #![warn(missing_docs)]
 
 mod account;
+mod body;
+mod dialect;
 mod names;
 #[cfg(feature = "server")]
 mod server;
 mod service;
 
 pub use account::{Account, Person, Role};
+pub use dialect::{ChangeAnswer, Cut, Dialect, ErrorForm, PageTokens, Routes, Spelling, TokenErrorForm};
 #[cfg(feature = "server")]
 pub use server::{Config, Fault, Record, Simulator};
 pub use service::{Application, Operation, PERMISSIONS, Request, Response, Service, TOKEN_LIFETIME};

@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use crate::account::Account;
+use crate::dialect::Dialect;
 use crate::service::{Application, Operation, Request, Service, TOKEN_LIFETIME};
 
 /// The maximum number of records that are kept, the latest ones.
@@ -31,13 +32,16 @@ pub struct Config {
     pub token_lifetime: Duration,
     /// The maximum number of users on a page. A request with a larger `max_page_size` gets smaller pages.
     pub page_size: usize,
+    /// The form of the answers. The default is the documented one.
+    pub dialect: Dialect,
     /// The port on 127.0.0.1, or 0 for any free port.
     pub port: u16,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { users: 2500, seed: 1, token_lifetime: TOKEN_LIFETIME, page_size: 1000, port: 0 }
+        let dialect = Dialect::default();
+        Self { users: 2500, seed: 1, token_lifetime: TOKEN_LIFETIME, page_size: 1000, dialect, port: 0 }
     }
 }
 
@@ -125,6 +129,7 @@ impl Simulator {
         let mut service = Service::new(account, config.seed.wrapping_add(1));
         service.set_token_lifetime(config.token_lifetime);
         service.set_page_size(config.page_size);
+        service.set_dialect(config.dialect);
         let application = service.application().clone();
         let shared = Arc::new(Shared {
             start: Instant::now(),
@@ -316,7 +321,13 @@ impl Shared {
         record.reason = response.reason;
         tracing::info!(status = record.status, reason = record.reason, "{} {}", record.method, record.target);
         self.add_record(record);
-        let mut builder = http::Response::builder().status(response.status).header("content-type", "application/json");
+        let mut builder = http::Response::builder().status(response.status);
+        if !response.headers.iter().any(|(name, _)| name == "content-type") {
+            builder = builder.header("content-type", "application/json");
+        }
+        for (name, value) in response.headers {
+            builder = builder.header(name, value);
+        }
         if response.status == 401 {
             builder = builder.header("www-authenticate", "Basic, Bearer");
         }

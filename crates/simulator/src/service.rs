@@ -10,6 +10,8 @@ use fastrand::Rng;
 use serde::Serialize;
 
 use crate::account::{Account, Person, id};
+use crate::body::{self, Listed, Page, json};
+use crate::dialect::{ChangeAnswer, Dialect, ErrorForm, PageTokens, Routes, TokenErrorForm};
 
 /// The documented lifetime of a token: 900 s.
 pub const TOKEN_LIFETIME: Duration = Duration::from_secs(900);
@@ -82,10 +84,29 @@ impl<'a> Request<'a> {
 pub struct Response {
     /// The HTTP status.
     pub status: u16,
-    /// The JSON body.
-    pub body: String,
+    /// Headers, with names in lower case. Without `content-type`, the body is JSON.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
     /// The reason for a refusal.
     pub reason: Option<String>,
+}
+
+impl Response {
+    fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
+        Self { status, headers: Vec::new(), body: body.into(), reason: None }
+    }
+
+    fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.into(), value.into()));
+        self
+    }
+
+    /// The body as text, as it is sent. Replaces what is not UTF-8.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
 }
 
 /// An issued token.
@@ -105,6 +126,9 @@ pub struct Service {
     others: Vec<Application>,
     token_lifetime: Duration,
     page_size: usize,
+    dialect: Dialect,
+    /// The states of users whose change was accepted and has not taken effect.
+    pending: HashMap<String, &'static str>,
     tokens: HashMap<String, Token>,
     random: Rng,
     /// The key that signs page tokens.
@@ -155,38 +179,78 @@ impl<'a> Route<'a> {
     }
 }
 
-/// A refusal: status, body and reason.
-struct Refusal {
-    status: u16,
-    body: String,
-    reason: String,
+/// A refusal, in no form yet.
+enum Refusal {
+    /// With a code of google.rpc.
+    Status { status: u16, code: u8, message: String },
+    /// As OAuth 2.0 has it (RFC 6749, section 5.2).
+    OAuth { status: u16, error: &'static str, description: String },
+    /// A page of HTML from something in front of the service.
+    Portal,
 }
 
-/// A refusal in the form of the gateway: `google.rpc.Status`.
-fn gateway(status: u16, code: u8, message: impl Into<String>) -> Refusal {
-    #[derive(Serialize)]
-    struct Status<'a> {
-        code: u8,
-        message: &'a str,
-        details: [(); 0],
+fn refusal(status: u16, code: u8, message: impl Into<String>) -> Refusal {
+    Refusal::Status { status, code, message: message.into() }
+}
+
+fn oauth(status: u16, error: &'static str, description: &str) -> Refusal {
+    Refusal::OAuth { status, error, description: description.into() }
+}
+
+/// The query of a list.
+struct ListQuery {
+    filter: String,
+    /// The state that the filter demands.
+    state: Option<&'static str>,
+    max_page_size: usize,
+    page_token: Option<String>,
+}
+
+impl ListQuery {
+    fn parse(query: Option<&str>) -> Result<Self, Refusal> {
+        let mut parsed = Self { filter: String::new(), state: None, max_page_size: 25, page_token: None };
+        let query = query.unwrap_or_default();
+        let decoded: Vec<(&str, String)> =
+            query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect::<Result<_, _>>()?;
+        for (place, (key, value)) in decoded.iter().enumerate() {
+            if decoded.iter().take(place).any(|(other, _)| other == key) {
+                return Err(refusal(400, 3, format!("query parameter given twice: {key}")));
+            }
+            match *key {
+                "filter" => value.clone_into(&mut parsed.filter),
+                "page_token" if !value.is_empty() => parsed.page_token = Some(value.clone()),
+                "page_token" => {}
+                "max_page_size" => {
+                    parsed.max_page_size = value
+                        .parse()
+                        .ok()
+                        .filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
+                        .ok_or_else(|| refusal(400, 3, "max_page_size must be a number from 1 to 1000"))?;
+                }
+                key => return Err(refusal(400, 3, format!("unknown query parameter: {key}"))),
+            }
+        }
+        parsed.state = match parsed.filter.as_str() {
+            "" => None,
+            "user.isActive()" => Some("ACTIVE"),
+            "user.isSuspended()" => Some("SUSPENDED"),
+            _ => return Err(refusal(400, 3, "InvalidArgument: filter must be user.isActive() or user.isSuspended()")),
+        };
+        Ok(parsed)
     }
-    let message = message.into();
-    Refusal { status, body: json(&Status { code, message: &message, details: [] }), reason: message }
-}
 
-/// A refusal in the form of OAuth 2.0 (RFC 6749, section 5.2).
-fn oauth(status: u16, error: &str, description: &str) -> Refusal {
-    #[derive(Serialize)]
-    struct Failure<'a> {
-        error: &'a str,
-        error_description: &'a str,
+    fn matches(&self, person: &Person) -> bool {
+        self.state.is_none_or(|state| person.state == state)
     }
-    Refusal { status, body: json(&Failure { error, error_description: description }), reason: description.into() }
 }
 
-/// The JSON of a value, which must be serialisable.
-fn json(value: &impl Serialize) -> String {
-    serde_json::to_string(value).unwrap_or_default()
+/// The start of a page.
+#[derive(Clone, Copy)]
+enum Cursor {
+    /// The user at this index of the account. The empty page before it was sent already if `passed` is true.
+    Place { place: usize, passed: bool },
+    /// The page with this number, from 1.
+    Number(usize),
 }
 
 impl Service {
@@ -200,6 +264,8 @@ impl Service {
             others: Vec::new(),
             token_lifetime: TOKEN_LIFETIME,
             page_size: MAX_PAGE_SIZE,
+            dialect: Dialect::default(),
+            pending: HashMap::new(),
             tokens: HashMap::new(),
             page_token_key: random.u64(..),
             random,
@@ -214,6 +280,17 @@ impl Service {
     /// Sets the maximum number of users on a page, at least 1. A request with a larger `max_page_size` gets smaller pages.
     pub fn set_page_size(&mut self, users: usize) {
         self.page_size = users.max(1);
+    }
+
+    /// Sets the form of the answers from now on. A page token that was issued in another form may be refused.
+    pub fn set_dialect(&mut self, dialect: Dialect) {
+        self.dialect = dialect;
+    }
+
+    /// The form of the answers.
+    #[must_use]
+    pub fn dialect(&self) -> &Dialect {
+        &self.dialect
     }
 
     /// The account.
@@ -258,6 +335,14 @@ impl Service {
         token
     }
 
+    /// Makes the changes take effect that were accepted and wait for a look, see [`ChangeAnswer::Accepted`].
+    pub fn settle_changes(&mut self) {
+        for (id, state) in std::mem::take(&mut self.pending) {
+            // A change that would be refused by now is dropped.
+            let _ = self.account.change(&id, state);
+        }
+    }
+
     /// Revokes all tokens.
     pub fn revoke_tokens(&mut self) {
         self.tokens.clear();
@@ -265,20 +350,60 @@ impl Service {
 
     /// Handles a request that arrives at this time.
     pub fn handle(&mut self, request: &Request<'_>, now: Duration) -> Response {
-        match self.carry_out(request, now) {
-            Ok(body) => Response { status: 200, body, reason: None },
-            Err(Refusal { status, body, reason }) => Response { status, body, reason: Some(reason) },
+        let mut response =
+            self.carry_out(request, now).unwrap_or_else(|refusal| self.refuse(refusal, self.error_form(request.path)));
+        let identity = request.header("accept-encoding").is_some_and(|value| value.contains("identity"));
+        if self.dialect.compress && !identity && !response.body.is_empty() {
+            response.body = body::gzip(&response.body);
+            response = response.with_header("content-encoding", "gzip");
+        }
+        response
+    }
+
+    /// The form of errors with a code of google.rpc on this path.
+    fn error_form(&self, path: &str) -> ErrorForm {
+        match Operation::of_path(path) {
+            Some(Operation::Token | Operation::Revoke) => ErrorForm::Gateway,
+            _ if self.dialect.routes == Routes::Gateway404 => ErrorForm::Gateway,
+            _ => self.dialect.errors,
         }
     }
 
-    fn carry_out(&mut self, request: &Request<'_>, now: Duration) -> Result<String, Refusal> {
-        let route = Route::parse(request.path).ok_or_else(|| gateway(404, 5, "Not Found"))?;
+    fn refuse(&self, refusal: Refusal, form: ErrorForm) -> Response {
+        let (response, reason) = match refusal {
+            Refusal::Status { status, code, message } => {
+                let response = Response::new(status, body::error(form, status, code, &message));
+                let problem = form == ErrorForm::Problem;
+                let response =
+                    if problem { response.with_header("content-type", "application/problem+json") } else { response };
+                (response, message)
+            }
+            Refusal::OAuth { status, error, description } => {
+                let body = match self.dialect.token_errors {
+                    TokenErrorForm::OAuth => body::oauth_error(error, &description),
+                    TokenErrorForm::Gateway => {
+                        let code = if status == 401 { 16 } else { 3 };
+                        body::error(ErrorForm::Gateway, status, code, &description)
+                    }
+                };
+                (Response::new(status, body), description)
+            }
+            Refusal::Portal => {
+                let response = Response::new(403, body::PORTAL).with_header("content-type", "text/html");
+                (response, "answered by a portal".into())
+            }
+        };
+        Response { reason: Some(reason), ..response }
+    }
+
+    fn carry_out(&mut self, request: &Request<'_>, now: Duration) -> Result<Response, Refusal> {
+        let route = self.route(request.path)?;
         let method = match route.operation() {
             Operation::List | Operation::Get => "GET",
             _ => "POST",
         };
         if request.method != method {
-            return Err(gateway(501, 12, "Method Not Allowed"));
+            return Err(refusal(501, 12, "Method Not Allowed"));
         }
         check_user_agent(request)?;
         match route {
@@ -293,14 +418,28 @@ impl Service {
                 self.authorize(request, operation, account, now)?;
                 no_body(request)?;
                 if let Some(query) = request.query {
-                    return Err(gateway(400, 3, format!("unknown query parameter: {query}")));
+                    return Err(refusal(400, 3, format!("unknown query parameter: {query}")));
                 }
-                self.user(user, operation)
+                match operation {
+                    Operation::Suspend => self.change(user, "SUSPENDED"),
+                    Operation::Reactivate => self.change(user, "ACTIVE"),
+                    _ => self.user(user),
+                }
             }
         }
     }
 
-    fn token(&mut self, request: &Request<'_>, now: Duration) -> Result<String, Refusal> {
+    /// The route of a path, if it works.
+    fn route<'a>(&self, path: &'a str) -> Result<Route<'a>, Refusal> {
+        match (Route::parse(path), self.dialect.routes) {
+            (Some(Route::Token), _) => Ok(Route::Token),
+            (_, Routes::Portal) => Err(Refusal::Portal),
+            (None, _) | (_, Routes::Gateway404) => Err(refusal(404, 5, "Not Found")),
+            (Some(route), _) => Ok(route),
+        }
+    }
+
+    fn token(&mut self, request: &Request<'_>, now: Duration) -> Result<Response, Refusal> {
         #[derive(Serialize)]
         struct TokenResponse<'a> {
             access_token: &'a str,
@@ -328,17 +467,18 @@ impl Service {
         let client_id = self.client(request)?;
         let token = self.issue_token(&client_id, now);
         let expires_in = self.token_lifetime.as_secs();
-        Ok(json(&TokenResponse { access_token: &token, token_type: "Bearer", expires_in }))
+        let body = json(&TokenResponse { access_token: &token, token_type: "Bearer", expires_in });
+        Ok(Response::new(200, body))
     }
 
-    fn revoke(&mut self, request: &Request<'_>) -> Result<String, Refusal> {
+    fn revoke(&mut self, request: &Request<'_>) -> Result<Response, Refusal> {
         let form = form(request)?;
         self.client(request)?;
         match form.as_slice() {
             [("token", token)] => {
                 // Revoking an unknown token succeeds, too (RFC 7009, section 2.2).
                 self.tokens.remove(*token);
-                Ok("{}".into())
+                Ok(Response::new(200, "{}"))
             }
             _ => Err(oauth(400, "invalid_request", "the form must hold token, and nothing else")),
         }
@@ -372,94 +512,156 @@ impl Service {
         let token = request.header("authorization").and_then(|value| value.strip_prefix("Bearer "));
         let client_id = match token.and_then(|token| self.tokens.get(token)) {
             Some(token) if token.expires > now => &token.client_id,
-            _ => return Err(gateway(401, 16, "the access token is missing, invalid or expired")),
+            _ => return Err(refusal(401, 16, "the access token is missing, invalid or expired")),
         };
         if account != self.account.id() {
-            return Err(gateway(403, 7, "the application does not belong to this account"));
+            return Err(refusal(403, 7, "the application does not belong to this account"));
         }
         let application = self.applications().find(|application| application.client_id == *client_id);
         if application.is_some_and(|application| application.permissions.contains(&operation)) {
             Ok(())
         } else {
-            Err(gateway(403, 7, "permission denied"))
+            Err(refusal(403, 7, "permission denied"))
         }
     }
 
-    fn list(&self, query: Option<&str>) -> Result<String, Refusal> {
-        #[derive(Serialize)]
-        struct Page<'a> {
-            results: Vec<&'a Person>,
-            // Absent on the last page.
-            #[serde(skip_serializing_if = "Option::is_none")]
-            next_page_token: Option<String>,
-        }
-
-        let (mut filter, mut size, mut page_token) = ("", 25, None);
-        let query = query.unwrap_or_default();
-        let decoded: Vec<(&str, String)> =
-            query.split('&').filter(|pair| !pair.is_empty()).map(pair).collect::<Result<_, _>>()?;
-        for (place, (key, value)) in decoded.iter().enumerate() {
-            if decoded.iter().take(place).any(|(other, _)| other == key) {
-                return Err(gateway(400, 3, format!("query parameter given twice: {key}")));
-            }
-            match *key {
-                "filter" => filter = value,
-                "page_token" if !value.is_empty() => page_token = Some(value),
-                "page_token" => {}
-                "max_page_size" => {
-                    size = value
-                        .parse()
-                        .ok()
-                        .filter(|size| (1..=MAX_PAGE_SIZE).contains(size))
-                        .ok_or_else(|| gateway(400, 3, "max_page_size must be a number from 1 to 1000"))?;
-                }
-                key => return Err(gateway(400, 3, format!("unknown query parameter: {key}"))),
-            }
-        }
-        let wanted = match filter {
-            "" => None,
-            "user.isActive()" => Some("ACTIVE"),
-            "user.isSuspended()" => Some("SUSPENDED"),
-            _ => return Err(gateway(400, 3, "InvalidArgument: filter must be user.isActive() or user.isSuspended()")),
-        };
-        let start = match page_token {
-            None => 0,
+    fn list(&self, query: Option<&str>) -> Result<Response, Refusal> {
+        let query = ListQuery::parse(query)?;
+        let cursor = match &query.page_token {
+            None if self.dialect.numbers_pages() => Cursor::Number(1),
+            None => Cursor::Place { place: 0, passed: false },
             Some(token) => {
-                self.read_page_token(token, filter).ok_or_else(|| gateway(400, 3, "InvalidArgument: page_token"))?
+                self.read_page_token(token, &query).ok_or_else(|| refusal(400, 3, "InvalidArgument: page_token"))?
             }
         };
-        let matching = self.account.people().iter().enumerate().skip(start);
-        let mut matching = matching.filter(|(_, person)| wanted.is_none_or(|state| person.state == state));
-        let results: Vec<_> = matching.by_ref().take(size.min(self.page_size)).map(|(_, person)| person).collect();
-        let next_page_token = matching.next().map(|(place, _)| self.page_token(place, filter));
-        Ok(json(&Page { results, next_page_token }))
+        if self.dialect.routes == Routes::NoData {
+            return Ok(Response::new(200, body::no_data(&self.dialect)));
+        }
+        Ok(Response::new(200, body::page(&self.dialect, &self.page(&query, cursor))))
     }
 
-    /// A page token: the index to continue at, signed together with the filter.
-    fn page_token(&self, place: usize, filter: &str) -> String {
+    /// The page that starts here.
+    fn page(&self, query: &ListQuery, cursor: Cursor) -> Page<'_> {
+        let size = query.max_page_size.min(self.page_size).min(self.dialect.clamp.unwrap_or(MAX_PAGE_SIZE).max(1));
+        let (place, skipped, empty) = match cursor {
+            Cursor::Place { place, passed } => (place, 0, !passed && self.dialect.empty_page_at(place)),
+            Cursor::Number(number) => (0, number.saturating_sub(1).saturating_mul(size), false),
+        };
+        let people = self.account.people();
+        let matching = people.iter().enumerate().skip(place).filter(|(_, person)| query.matches(person));
+        let mut matching = matching.skip(skipped);
+        let size = if empty { 0 } else { size };
+        let users: Vec<_> = matching.by_ref().take(size).map(|(_, person)| self.listed(person)).collect();
+        let next = matching.next().map(|(place, _)| match cursor {
+            Cursor::Place { .. } => Cursor::Place { place, passed: empty },
+            Cursor::Number(number) => Cursor::Number(number.saturating_add(1)),
+        });
+        let next = next.map(|cursor| self.page_token(cursor, query));
+        // Not every dialect sends the number.
+        let counted = self.dialect.extras || self.dialect.cut.is_some();
+        let total = if counted { people.iter().filter(|person| query.matches(person)).count() } else { 0 };
+        Page { users, next, total }
+    }
+
+    /// A user as a list has it.
+    fn listed<'a>(&'a self, person: &'a Person) -> Listed<'a> {
+        let people = self.account.people();
+        let last = people.last();
+        let is = |other: Option<&Person>| other.is_some_and(|other| other.id == person.id);
+        let shadow = last.filter(|_| self.dialect.shadow && is(people.first()));
+        let id = shadow.map(|last| format!(" {}\n", last.id));
+        Listed { person, id, unreadable: self.dialect.unreadable && is(last) }
+    }
+
+    /// A page token in the form of the dialect.
+    fn page_token(&self, cursor: Cursor, query: &ListQuery) -> String {
+        let (place, passed) = match cursor {
+            Cursor::Place { place, passed } => (place, passed),
+            Cursor::Number(number) => return number.to_string(),
+        };
+        if self.dialect.page_tokens == PageTokens::Position {
+            let mark = if passed { ":1" } else { "" };
+            return STANDARD.encode(format!("{place}:{}{mark}", query.max_page_size));
+        }
+        let signature = self.signature(place, passed, &query.filter);
+        match self.dialect.page_tokens {
+            PageTokens::Awkward => format!("-{place}+/{signature:016x}=="),
+            _ => URL_SAFE_NO_PAD.encode(format!("{place}.{signature:016x}")),
+        }
+    }
+
+    /// The signature of a page token, which binds it to the filter.
+    fn signature(&self, place: usize, passed: bool, filter: &str) -> u64 {
         let mut hasher = DefaultHasher::new();
         (self.page_token_key, place, filter).hash(&mut hasher);
-        URL_SAFE_NO_PAD.encode(format!("{place}.{:016x}", hasher.finish()))
-    }
-
-    /// The index in a page token. `None` if it was altered or belongs to another filter.
-    fn read_page_token(&self, token: &str, filter: &str) -> Option<usize> {
-        let text = String::from_utf8(URL_SAFE_NO_PAD.decode(token).ok()?).ok()?;
-        let place = text.split_once('.')?.0.parse().ok()?;
-        (self.page_token(place, filter) == token).then_some(place)
-    }
-
-    fn user(&mut self, id: &str, operation: Operation) -> Result<String, Refusal> {
-        let found = match operation {
-            Operation::Suspend => self.account.change(id, "SUSPENDED"),
-            Operation::Reactivate => self.account.change(id, "ACTIVE"),
-            _ => self.account.person(id).map(Ok),
-        };
-        match found {
-            Some(Ok(person)) => Ok(json(person)),
-            Some(Err(message)) => Err(gateway(403, 7, message)),
-            None => Err(gateway(404, 5, "user not found")),
+        if passed {
+            passed.hash(&mut hasher);
         }
+        hasher.finish()
+    }
+
+    /// The start of the page that a token stands for. `None` if the token was altered, or does not belong to this query.
+    fn read_page_token(&self, token: &str, query: &ListQuery) -> Option<Cursor> {
+        let number = self.number_in(token)?.parse().ok()?;
+        let cursors = if self.dialect.numbers_pages() {
+            [Cursor::Number(number); 2]
+        } else {
+            [false, true].map(|passed| Cursor::Place { place: number, passed })
+        };
+        // A token is good if the service would have written it for this query. There is no page 0.
+        let is_good =
+            |cursor: &Cursor| !matches!(cursor, Cursor::Number(0)) && self.page_token(*cursor, query) == token;
+        cursors.into_iter().find(is_good)
+    }
+
+    /// The digits of a page token that name its page or position.
+    fn number_in(&self, token: &str) -> Option<String> {
+        let first = |text: &str, separator| text.split_once(separator).map(|(first, _)| first.to_owned());
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).ok();
+        match self.dialect.page_tokens {
+            PageTokens::Opaque => first(&text(URL_SAFE_NO_PAD.decode(token).ok()?)?, '.'),
+            PageTokens::Position => first(&text(STANDARD.decode(token).ok()?)?, ':'),
+            PageTokens::Awkward => first(token.strip_prefix('-')?, '+'),
+            PageTokens::PageNumber | PageTokens::Number => Some(token.to_owned()),
+        }
+    }
+
+    fn user(&mut self, id: &str) -> Result<Response, Refusal> {
+        if self.dialect.routes == Routes::NoData {
+            return Ok(Response::new(200, "{}"));
+        }
+        let person = self.account.person(id).ok_or_else(|| refusal(404, 5, "user not found"))?;
+        let response = Response::new(200, body::user(&self.dialect, person));
+        if let Some(state) = self.pending.remove(id) {
+            // A change that has become impossible is dropped.
+            let _ = self.account.change(id, state);
+        }
+        Ok(response)
+    }
+
+    /// Suspends or reactivates a user.
+    fn change(&mut self, id: &str, state: &'static str) -> Result<Response, Refusal> {
+        let before = self.account.person(id).ok_or_else(|| refusal(404, 5, "user not found"))?;
+        self.account.check_change(before, state).map_err(|message| refusal(403, 7, message))?;
+        let before = before.clone();
+        if self.dialect.changes == ChangeAnswer::Accepted {
+            if before.state == state {
+                self.pending.remove(id);
+            } else {
+                self.pending.insert(id.into(), state);
+            }
+            return Ok(Response::new(202, "{}"));
+        }
+        self.pending.remove(id);
+        let changed = self.account.change(id, state);
+        Ok(match self.dialect.changes {
+            ChangeAnswer::NoContent => Response::new(204, ""),
+            ChangeAnswer::EmptyOk => Response::new(200, ""),
+            ChangeAnswer::OldState => Response::new(200, body::user(&self.dialect, &before)),
+            ChangeAnswer::User | ChangeAnswer::Accepted => {
+                Response::new(200, body::user(&self.dialect, changed.unwrap_or(&before)))
+            }
+        })
     }
 }
 
@@ -480,7 +682,7 @@ fn check_user_agent(request: &Request<'_>) -> Result<(), Refusal> {
         .and_then(|product| product.split_once('/'));
     match product {
         Some((name, version)) if is_token(name) && is_token(version) => Ok(()),
-        _ => Err(gateway(400, 3, "User-Agent must be <CompanyOrProductName>/<version>")),
+        _ => Err(refusal(400, 3, "User-Agent must be <CompanyOrProductName>/<version>")),
     }
 }
 
@@ -490,7 +692,7 @@ fn is_token(text: &str) -> bool {
 }
 
 fn no_body(request: &Request<'_>) -> Result<(), Refusal> {
-    if request.body.is_empty() { Ok(()) } else { Err(gateway(400, 3, "this request must not have a body")) }
+    if request.body.is_empty() { Ok(()) } else { Err(refusal(400, 3, "this request must not have a body")) }
 }
 
 /// The fields of a form.
@@ -505,11 +707,12 @@ fn form<'a>(request: &Request<'a>) -> Result<Vec<(&'a str, &'a str)>, Refusal> {
     Ok(body.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect())
 }
 
-/// A query parameter with its value decoded.
+/// A query parameter with its value decoded. A plus sign is a space, as in a form.
 fn pair(pair: &str) -> Result<(&str, String), Refusal> {
     let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
-    let value = percent_encoding::percent_decode_str(value).decode_utf8();
-    let value = value.map_err(|_| gateway(400, 3, format!("{key} is not valid UTF-8")))?;
+    let value = value.replace('+', " ");
+    let value = percent_encoding::percent_decode_str(&value).decode_utf8();
+    let value = value.map_err(|_| refusal(400, 3, format!("{key} is not valid UTF-8")))?;
     Ok((key, value.into_owned()))
 }
 
@@ -549,9 +752,9 @@ mod tests {
         service.set_token_lifetime(Duration::from_secs(60));
         let start = Duration::from_secs(1_000_000);
         let response = service.handle(&token_request, start);
-        let token = response.body.split('"').nth(3).map(ToOwned::to_owned).unwrap_or_default();
+        let token = response.text().split('"').nth(3).map(ToOwned::to_owned).unwrap_or_default();
         let expected = format!(r#"{{"access_token":"{token}","token_type":"Bearer","expires_in":60}}"#);
-        assert_eq!((response.status, response.body), (200, expected));
+        assert_eq!((response.status, response.text()), (200, expected));
 
         let millisecond = Duration::from_millis(1);
         let expires = start + Duration::from_secs(60);

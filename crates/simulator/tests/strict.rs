@@ -182,3 +182,22 @@ async fn tokens_are_issued_for_http_basic_only_and_can_be_revoked() {
     assert_eq!(caller.form("/v1/oauth/revoke", caller.credentials(), form).await.0, 200);
     assert_eq!(caller.call(Method::GET, list, String::new()).await.0, 401);
 }
+
+#[tokio::test]
+async fn the_headers_of_a_dialect_are_sent() {
+    use onepassword_users_simulator::{Dialect, Routes};
+    let caller = Caller::new().await;
+    let portal = Dialect { routes: Routes::Portal, compress: true, ..Dialect::default() };
+    let simulator = Simulator::start(Config { users: 3, dialect: portal, ..Config::default() }).await.unwrap();
+    for (base, status, content_type, encoding) in [
+        (caller.simulator.base_url(), 401, "application/json", None),
+        (simulator.base_url(), 403, "text/html", Some("gzip")),
+    ] {
+        let url = format!("{base}/v1/accounts/A/users");
+        let response = caller.client.get(url).header("user-agent", "Tests/1").send().await.unwrap();
+        let header = |name| response.headers().get(name).map(|value| value.to_str().unwrap());
+        assert_eq!((response.status().as_u16(), header("content-type")), (status, Some(content_type)));
+        assert_eq!(header("content-encoding"), encoding);
+        assert_eq!(header("www-authenticate"), (status == 401).then_some("Basic, Bearer"));
+    }
+}

@@ -331,7 +331,10 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
         r#"{"accounts":[]}"#.to_owned(),
         format!(r#"{{"results":[{}]}}"#, too_many.trim_end_matches(',')),
         r#"{"results":[{"id":"A"},{}]}"#.to_owned(),
-        r#"{"results":[{"id":"A"}],"next_page_token":7}"#.to_owned(),
+        r#"{"results":[{"id":"A"}],"next_page_token":[7]}"#.to_owned(),
+        r#"{"results":[{"id":"A"}],"has_more":true}"#.to_owned(),
+        "{}".to_owned(),
+        r#"{"results":[]}"#.to_owned(),
         r#"{"results":[{"id":"A"}"#.to_owned(),
         format!(r#"{{"results":[],"next_page_token":"{}"}}"#, "x".repeat(10_000)),
     ] {
@@ -347,18 +350,14 @@ async fn invalid_response_to_a_list_is_never_a_short_list() {
     harness.simulator.inject(Operation::List, Fault::reply(200, r#"{"results":[{"id":"A","state":"ACTIVE"}]}"#));
     let suspended = ListQuery { state: Some(StateFilter::Suspended), limit: None, page_token: None };
     expect_failure(ErrorCode::InvalidResponse, harness.connector.list_users(suspended).await);
-    // These responses are valid.
-    for (body, count) in [("{}", 0), (r#"{"results":[]}"#, 0), (r#"{"results":[{"id":"A"},{"id":"A"},{"id":"B"}]}"#, 2)]
-    {
-        harness.simulator.inject(Operation::List, Fault::reply(200, body));
-        assert_eq!(harness.connector.list_users(ALL).await.unwrap().users.len(), count, "{body}");
-    }
+    harness.simulator.inject(Operation::List, Fault::reply(200, r#"{"results":[{"id":"A"},{"id":"A"},{"id":"B"}]}"#));
+    assert_eq!(harness.connector.list_users(ALL).await.unwrap().users.len(), 2);
 }
 
 #[tokio::test]
 async fn other_for_unknown_refusals() {
     let harness = Harness::without_retries().await;
-    for (status, code) in [(400, 3), (405, 12), (501, 12), (418, 2)] {
+    for (status, code) in [(400, 3), (409, 6), (418, 2)] {
         harness.simulator.inject(Operation::List, gateway(status, code));
         let error = expect_failure(ErrorCode::Other, harness.connector.list_users(ALL).await);
         assert_eq!(service(&error).0, status);

@@ -14,7 +14,7 @@ fn outcome(result: &Result<types::User, Failure>) -> Result<&str, ErrorCode> {
 }
 
 #[tokio::test]
-async fn all_addresses_are_found_with_one_search() {
+async fn row_50_all_addresses_are_found_with_one_search() {
     let harness = Harness::with(Config { users: 2500, ..Config::default() }).await;
     let (wendy, tomas) = (harness.id(WENDY), harness.id(TOMAS));
     let (last_id, last_email) = harness.simulator.account(|account| {

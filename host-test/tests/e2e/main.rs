@@ -10,6 +10,7 @@
 
 mod actions;
 mod contract;
+mod dialects;
 mod errors;
 mod find;
 mod gate;

@@ -137,7 +137,7 @@ async fn an_instance_that_trapped_is_discarded() {
 
 /// A change has no effect without a request for it. After one, nobody knows what it did.
 #[tokio::test]
-async fn a_change_that_was_sent_before_a_trap_or_the_deadline_is_reported() {
+async fn row_12_a_change_that_was_sent_before_a_trap_or_the_deadline_is_reported() {
     let hostile = Hostile::new();
     let (address, heads, _) = server(RESPONSE, b"").await;
     hostile.values.set("base-url", &format!("http://{address}"));

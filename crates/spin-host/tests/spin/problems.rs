@@ -277,7 +277,7 @@ async fn unavailable_and_rate_limiting_services() {
     }
     harness.simulator.inject(Operation::Get, Fault::Close);
     assert_eq!(summary(&harness.get("/v1/users/A").await), (503, "unavailable", YES));
-    harness.simulator.inject(Operation::Suspend, Fault::reply(409, r#"{"code":10,"message":"aborted","details":[]}"#));
+    harness.simulator.inject(Operation::Suspend, Fault::reply(409, r#"{"code":6,"message":"exists","details":[]}"#));
     assert_eq!(summary(&harness.post(&format!("/v1/users/{WENDY}:suspend"), "").await), (502, "other", NO));
 }
 

@@ -1,0 +1,401 @@
+//! A page of a list, and whether it really is the last one.
+//!
+//! The service names the next page in `next_page_token`. Services change, and gateways rewrite: a page without that key that says
+//! in another way that there is more is not the end of a list. So unknown keys are looked at, at the top and one object deep.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+use crate::api::body::{BodyError, object};
+use crate::api::parse::{Field, Key, Reader, is_key, scalars};
+use crate::http::Response;
+use crate::values::user::{UNREADABLE, User};
+
+/// The most unknown keys that an error names.
+const MAX_NAMED_KEYS: usize = 5;
+
+/// One page of a list.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Page {
+    /// The users. Fields that could not be read hold U+FFFD; an id that could not be read is empty.
+    pub(crate) users: Vec<User>,
+    pub(crate) next_page_token: Option<String>,
+    hints: Vec<Hint>,
+    /// A key says that there is no more, such as `"has_more": false`.
+    denies_more: bool,
+}
+
+/// The part of a list that was read, as far as it is known.
+pub(crate) struct Extent<'a> {
+    /// The page token that the last page was requested with.
+    pub(crate) page_token: Option<&'a str>,
+    /// The number of users and pages. `None` if the list did not start at its first page.
+    pub(crate) read: Option<(u64, u64)>,
+}
+
+impl Page {
+    /// Parses the body of a list response. An object without `results` is an empty page only if it has no other keys: with
+    /// others the response is not understood, and an empty list would hide that.
+    pub(crate) fn parse(body: &[u8]) -> Result<Self, BodyError> {
+        let Body { results, next_page_token, hints, denies_more, others } = object(body, "a list of users")?;
+        let users = match results {
+            Results::Users(users) => users,
+            Results::Absent if others.is_empty() => Vec::new(),
+            Results::Absent => return Err(BodyError::NoResults(others)),
+            Results::Odd => return Err(BodyError::Results),
+        };
+        let next_page_token = match next_page_token {
+            Field::Text(token) if token.contains(UNREADABLE) => return Err(BodyError::PageToken),
+            Field::Text(token) if !token.is_empty() => Some(token),
+            Field::Number(number) if number > 0 => Some(format!("{number}")),
+            Field::Absent | Field::Text(_) | Field::Number(_) => None,
+            _ => return Err(BodyError::PageToken),
+        };
+        Ok(Self { users, next_page_token, hints, denies_more })
+    }
+
+    /// The key that claims that the list goes on, although there is no page token.
+    pub(crate) fn claim_of_more(&self, extent: &Extent<'_>) -> Option<&str> {
+        let claim = self.hints.iter().find(|hint| hint.claims_more(extent, self.denies_more));
+        claim.map(|hint| hint.key.as_str())
+    }
+}
+
+/// True if the headers of a response link to a next page (RFC 8288).
+pub(crate) fn links_to_next(response: &Response) -> bool {
+    response.header("link").is_some_and(|links| {
+        let links = links.to_ascii_lowercase();
+        ["rel=next", "rel=\"next"].iter().any(|rel| links.contains(rel))
+    })
+}
+
+/// An unknown key that may say something about the end of the list.
+#[derive(Debug, PartialEq, Eq)]
+struct Hint {
+    key: String,
+    topic: Topic,
+    value: Field,
+}
+
+/// The topic of a key, by the words in its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Topic {
+    /// More users, or a next page.
+    More,
+    /// A place in the list.
+    Place,
+    /// The number of users before a place in the list.
+    Offset,
+    /// The end of the list: false says that there is more.
+    End,
+    /// The number of all users.
+    Total,
+    /// The number of all pages.
+    Pages,
+}
+
+impl Topic {
+    fn of(key: &str) -> Option<Self> {
+        let name: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        if has(&["prev", "size", "sync", "info", "learn", "time", "zone"]) && !has(&["hasnext"]) {
+            return None;
+        }
+        if has(&["next", "more", "continu", "truncated", "incomplete"]) {
+            return Some(Self::More);
+        }
+        if has(&["cursor", "pagetoken", "marker"]) {
+            return Some(Self::Place);
+        }
+        if has(&["offset"]) {
+            return Some(Self::Offset);
+        }
+        if ["islast", "islastpage", "lastpage", "isend", "done", "isdone", "complete", "iscomplete"]
+            .contains(&name.as_str())
+        {
+            return Some(Self::End);
+        }
+        match name.replacen("total", "", 1).as_str() {
+            rest if rest.len() == name.len() => (name == "pages" || name == "pagecount").then_some(Self::Pages),
+            "pages" | "pagecount" => Some(Self::Pages),
+            "" | "count" | "users" | "usercount" | "results" | "resultcount" | "items" | "itemcount" | "records"
+            | "elements" | "hits" | "rows" | "entries" | "number" => Some(Self::Total),
+            _ => None,
+        }
+    }
+}
+
+impl Hint {
+    fn claims_more(&self, extent: &Extent<'_>, denies_more: bool) -> bool {
+        let number = match &self.value {
+            Field::Number(number) => Some(*number),
+            Field::Text(text) => text.parse().ok(),
+            _ => None,
+        };
+        let is_filled = match &self.value {
+            Field::Absent | Field::Empty | Field::Negative | Field::Bool(false) | Field::Number(0) => false,
+            Field::Text(text) => {
+                !["", "0", "-1", "false", "null", "none"].iter().any(|empty| text.eq_ignore_ascii_case(empty))
+            }
+            Field::Bool(true) | Field::Number(_) | Field::Odd => true,
+        };
+        let is_echo = matches!((&self.value, extent.page_token), (Field::Text(text), Some(token)) if text == token);
+        match self.topic {
+            Topic::More => is_filled,
+            Topic::Place => is_filled && !denies_more && !is_echo,
+            // The offset of the last page itself is below the number of users.
+            Topic::Offset => {
+                is_filled && !denies_more && extent.read.zip(number).is_none_or(|((users, _), n)| n >= users)
+            }
+            Topic::End => self.value == Field::Bool(false),
+            Topic::Total => extent.read.zip(number).is_some_and(|((users, _), total)| total > users),
+            Topic::Pages => extent.read.zip(number).is_some_and(|((_, pages), total)| total > pages),
+        }
+    }
+}
+
+/// The body of a list response.
+#[derive(Default)]
+struct Body {
+    results: Results,
+    next_page_token: Field,
+    hints: Vec<Hint>,
+    denies_more: bool,
+    /// The names of unknown keys, the first few.
+    others: Vec<String>,
+}
+
+impl Body {
+    /// Notes an unknown key with its value. `path` is the key with the object that it is in.
+    fn note(&mut self, path: &str, key: &str, value: Field) {
+        let Some(topic) = Topic::of(key) else { return };
+        self.denies_more |= topic == Topic::More && value == Field::Bool(false);
+        self.hints.push(Hint { key: path.to_owned(), topic, value });
+    }
+}
+
+impl<'de> Deserialize<'de> for Body {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(BodyVisitor)
+    }
+}
+
+struct BodyVisitor;
+
+impl<'de> Visitor<'de> for BodyVisitor {
+    type Value = Body;
+
+    scalars!(Body, |_| Body::default());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, _: A) -> Result<Body, A::Error> {
+        Ok(Body::default())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Body, A::Error> {
+        let mut body = Body::default();
+        while let Some(Key(key)) = entries.next_key()? {
+            if key.contains(UNREADABLE) {
+                // A key that was repaired may have been any other.
+                entries.next_value::<IgnoredAny>()?;
+                body.results = Results::Odd;
+            } else if is_key(&key, "results") {
+                match (entries.next_value()?, &body.results) {
+                    (Results::Absent, _) => {}
+                    (results, Results::Absent) => body.results = results,
+                    _ => body.results = Results::Odd,
+                }
+            } else if is_key(&key, "nextpagetoken") {
+                match entries.next_value()? {
+                    // Empty in one spelling and not in the other.
+                    Field::Text(token) if token.is_empty() => {}
+                    token => body.next_page_token.put(token),
+                }
+            } else {
+                let mut inner = |is_in_array: bool, inner: &str, value: Field| {
+                    let is_next = matches!(&value, Field::Text(rel) if rel.eq_ignore_ascii_case("next"));
+                    match (is_in_array, is_key(inner, "rel") && is_next) {
+                        (false, _) => body.note(&format!("{key}.{inner}"), inner, value),
+                        (true, true) => body.note(&key, "next", value),
+                        (true, false) => {}
+                    }
+                };
+                let value = entries.next_value_seed(Reader::new(&mut inner))?;
+                body.note(&key, &key, value);
+                if body.others.len() < MAX_NAMED_KEYS {
+                    body.others.push(key.into_owned());
+                }
+            }
+        }
+        Ok(body)
+    }
+}
+
+/// The value of `results`.
+#[derive(Default)]
+enum Results {
+    #[default]
+    Absent,
+    Users(Vec<User>),
+    Odd,
+}
+
+impl<'de> Deserialize<'de> for Results {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(ResultsVisitor)
+    }
+}
+
+struct ResultsVisitor;
+
+impl<'de> Visitor<'de> for ResultsVisitor {
+    type Value = Results;
+
+    scalars!(Results, |field| if field == Field::Absent { Results::Absent } else { Results::Odd });
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Results, A::Error> {
+        let mut users = Vec::new();
+        while let Some(user) = items.next_element()? {
+            users.push(user);
+        }
+        Ok(Results::Users(users))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Results, A::Error> {
+        while entries.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Results::Odd)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use alloc::string::ToString;
+
+    use super::*;
+
+    fn page(body: &str) -> Result<(usize, Option<String>), BodyError> {
+        Page::parse(body.as_bytes()).map(|page| (page.users.len(), page.next_page_token))
+    }
+
+    #[test]
+    fn an_empty_page_is_one_that_says_nothing_else() {
+        for body in [
+            "{}",
+            r#"{"results":[]}"#,
+            r#"{"results":null}"#,
+            r#"{"next_page_token":""}"#,
+            r#"{"next_page_token":0,"nextPageToken":null}"#,
+            r#"{"results":[],"version":1}"#,
+            "\u{feff}{}",
+        ] {
+            assert_eq!(page(body), Ok((0, None)), "{body}");
+        }
+        for (body, token) in [
+            (r#"{"next_page_token":"x"}"#, "x"),
+            (r#"{"nextPageToken":"x","next_page_token":""}"#, "x"),
+            (r#"{"next_page_token":2}"#, "2"),
+        ] {
+            assert_eq!(page(body), Ok((0, Some(token.into()))), "{body}");
+        }
+        for body in
+            [r#"{"users":[]}"#, r#"{"users":[{"id":"A"}]}"#, r#"{"code":7}"#, r#"{"next_page_token":"x","users":[]}"#]
+        {
+            assert!(page(body).unwrap_err().to_string().contains("needs \"results\""), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_another_shape_is_an_error() {
+        for body in [
+            "",
+            "null",
+            "[]",
+            "[[]]",
+            "\"x\"",
+            "{",
+            "{}{}",
+            "{\"results\":{}}",
+            "{\"results\":[],\"results\":[]}",
+            "{\"next_page_token\":[]}",
+            "{\"next_page_token\":-1}",
+            "{\"next_page_token\":true}",
+            "{\"next_page_token\":\"a\",\"nextPageToken\":\"b\"}",
+        ] {
+            assert!(page(body).is_err(), "{body}");
+        }
+    }
+
+    /// The key that claims more, for a page that is the end of a list of 1,000 users in 2 pages.
+    fn claim(keys: &str) -> Option<String> {
+        let page = Page::parse(format!(r#"{{"results":[],{keys}}}"#).as_bytes()).unwrap();
+        let extent = Extent { page_token: Some("sent"), read: Some((1000, 2)) };
+        page.claim_of_more(&extent).map(Into::into)
+    }
+
+    #[test]
+    fn row_1_a_page_that_says_that_there_is_more_is_not_the_last_one() {
+        for (keys, key) in [
+            (r#""has_more":true"#, "has_more"),
+            (r#""hasNextPage":true"#, "hasNextPage"),
+            (r#""pagination":{"next":"/users?page=2"}"#, "pagination.next"),
+            (r#""pagination":{"has_more":1}"#, "pagination.has_more"),
+            (r#""_links":{"next":{"href":"/users?page=2"}}"#, "_links.next"),
+            (r#""links":[{"rel":"self"},{"rel":"next","href":"/x"}]"#, "links"),
+            (r#""@odata.nextLink":"https://x""#, "@odata.nextLink"),
+            (r#""next":"abc""#, "next"),
+            (r#""next":2"#, "next"),
+            (r#""next_page":{"page":2}"#, "next_page"),
+            (r#""nextCursor":["x"]"#, "nextCursor"),
+            (r#""cursor":"abc""#, "cursor"),
+            (r#""Page-Token":"abc""#, "Page-Token"),
+            (r#""response_metadata":{"next_cursor":"x"}"#, "response_metadata.next_cursor"),
+            (r#""continuationToken":"x""#, "continuationToken"),
+            (r#""offset":1000"#, "offset"),
+            (r#""next_offset":10"#, "next_offset"),
+            (r#""isTruncated":"true""#, "isTruncated"),
+            (r#""is_last_page":false"#, "is_last_page"),
+            (r#""total":1001"#, "total"),
+            (r#""total_count":"2500""#, "total_count"),
+            (r#""meta":{"totalResults":2500}"#, "meta.totalResults"),
+            (r#""page":2,"total_pages":3"#, "total_pages"),
+        ] {
+            assert_eq!(claim(keys).as_deref(), Some(key), "{keys}");
+        }
+    }
+
+    #[test]
+    fn row_1_other_new_keys_are_harmless() {
+        for keys in [
+            r#""request_id":"x""#,
+            r#""has_more":false,"next":null,"nextCursor":"","cursor":0,"links":{"next":{}},"pages":[]"#,
+            r#""has_more":"false","next_page":"null","next_offset":-1"#,
+            r#""pageInfo":{"hasNextPage":false,"endCursor":"abc"}"#,
+            r#""previous_page_token":"x","prev_cursor":"x","next_sync_token":"x","next_page_size":10,"page_size":1000"#,
+            r#""page_token":"sent","cursor":"sent""#,
+            r#""offset":500,"total":1000,"total_pages":2,"is_last":true,"total_seats":5000"#,
+            r#""links":[{"rel":"prev"},{"rel":"self"}],"warnings":[{"next":"x"}],"deep":{"er":{"next":"x"}}"#,
+            r#""more_info":"https://x","utc_time_offset":"+2","sum":1.5,"nothing":null"#,
+        ] {
+            assert_eq!(claim(keys), None, "{keys}");
+        }
+        let page = Page::parse(br#"{"results":[],"total":2500,"offset":7}"#).unwrap();
+        let extent = Extent { page_token: None, read: None };
+        assert_eq!(page.claim_of_more(&extent), Some("offset"), "the place of a continuation is not known");
+    }
+
+    #[test]
+    fn row_1_a_header_may_link_to_the_next_page() {
+        let links = |link: &str| {
+            let mut response = Response::new(200, Vec::new());
+            response.headers.push(("Link".into(), link.as_bytes().to_vec()));
+            links_to_next(&response)
+        };
+        assert!(links("</users?page=2>; rel=\"next\"") && links("</a>; rel=prev, </b>; Rel=next"));
+        assert!(!links("</a>; rel=\"prev\"") && !links(""));
+    }
+}
