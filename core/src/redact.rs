@@ -27,6 +27,8 @@ const MAX_TEXT_BYTES: usize = 4096;
 #[derive(Default)]
 pub(crate) struct Redactor {
     values: Vec<Secret>,
+    /// The length of the shortest text that holds a value to find. 0 if there is none.
+    min_bytes: usize,
     /// The forms in which the values are searched. Made when they are needed: most answers repeat nothing.
     forms: OnceCell<Forms>,
 }
@@ -92,6 +94,12 @@ impl Redactor {
     /// Adds a value that a request carries.
     pub(crate) fn add(&mut self, value: &Secret) {
         if !self.values.contains(value) {
+            let len = value.expose().len();
+            if len >= MIN_PART_BYTES {
+                // The shortest form is the value itself, or base64 without its ends.
+                let len = len.min((len * 4 / 3).saturating_sub(4));
+                self.min_bytes = if self.min_bytes == 0 { len } else { len.min(self.min_bytes) };
+            }
             self.values.push(value.clone());
             self.forms = OnceCell::new();
         }
@@ -123,9 +131,7 @@ impl Redactor {
 
     /// True if a text holds a whole value. Unlike [`redact`](Self::redact), this leaves texts alone that only resemble one.
     pub(crate) fn finds(&self, text: &str) -> bool {
-        // The shortest form: the value itself, or base64 without its ends.
-        let is_possible = |len: usize| len >= MIN_PART_BYTES && text.len() >= len.min((len * 4 / 3).saturating_sub(4));
-        if !self.values.iter().any(|value| is_possible(value.expose().len())) {
+        if self.min_bytes == 0 || text.len() < self.min_bytes {
             return false;
         }
         let forms = self.forms();

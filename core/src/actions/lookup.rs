@@ -13,7 +13,7 @@ use crate::pages::{Pages, look};
 use crate::text::{self, Quoted};
 use crate::values::email::{Address, Comparison, Email};
 use crate::values::page_token::MAX_PAGE_SIZE;
-use crate::values::user::{Target, UNREADABLE, User, UserId, UserRef};
+use crate::values::user::{Target, User, UserId, UserRef, is_unreadable};
 
 /// Finds the user that `target` refers to.
 pub(crate) async fn find(client: &Client, target: &Target) -> Result<User, CallError> {
@@ -241,7 +241,7 @@ impl Searches {
         }
         match (found, &self.unidentified) {
             (Some(user), _) if ids.len() == 1 => {
-                if user.service_state.contains(UNREADABLE) {
+                if is_unreadable(&user.service_state) {
                     return Err(unreadable(&format!("the state of the user {} cannot be read", Quoted(&user.id))));
                 }
                 Ok(user.clone())

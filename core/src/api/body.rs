@@ -13,7 +13,7 @@ use crate::api::parse::{Field, Reader, is_key, parse};
 use crate::decimal::seconds;
 use crate::secret::Secret;
 use crate::text::Quoted;
-use crate::values::user::{UNREADABLE, User, UserState};
+use crate::values::user::{User, UserState, is_unreadable};
 
 /// The longest user id that is accepted from the service, in bytes. Known ones have 26.
 const MAX_ID_BYTES: usize = 1024;
@@ -65,9 +65,9 @@ impl fmt::Display for BodyError {
 pub(crate) fn parse_user(body: &[u8]) -> Result<User, BodyError> {
     let user: User = object(body, "a user")?;
     match () {
-        () if user.id.is_empty() || user.id.contains(UNREADABLE) => Err(BodyError::Unreadable("id")),
+        () if user.id.is_empty() || is_unreadable(&user.id) => Err(BodyError::Unreadable("id")),
         () if !user.is_identified() => Err(BodyError::Unreadable("e-mail address")),
-        () if user.service_state.contains(UNREADABLE) => Err(BodyError::Unreadable("state")),
+        () if is_unreadable(&user.service_state) => Err(BodyError::Unreadable("state")),
         () => Ok(user),
     }
 }
@@ -81,11 +81,6 @@ impl<'de> Deserialize<'de> for User {
         let mut entry = |is_in_array: bool, key: &str, value: Field| {
             let field = match key {
                 _ if is_in_array => return,
-                // A key that was repaired may have been any other.
-                key if key.contains(UNREADABLE) => {
-                    id = Field::Odd;
-                    return;
-                }
                 "id" => &mut id,
                 "email" => &mut email,
                 "display_name" => &mut display_name,
@@ -98,6 +93,11 @@ impl<'de> Deserialize<'de> for User {
                 key if is_key(key, "state") => &mut state,
                 key if is_key(key, "createtime") => &mut create_time,
                 key if is_key(key, "path") => &mut path,
+                // A key that was repaired may have been any other.
+                key if is_unreadable(key) => {
+                    id = Field::Odd;
+                    return;
+                }
                 _ => {
                     if matches!(&value, Field::Text(text) if text.contains('@')) {
                         other = value;
@@ -179,7 +179,7 @@ impl<'de> Deserialize<'de> for TokenBody {
             "access_token" => body.access_token.put(value),
             "token_type" => body.token_type.put(value),
             "expires_in" => body.expires_in.put(value),
-            key if key.contains(UNREADABLE) => body.access_token = Field::Odd,
+            key if is_unreadable(key) => body.access_token = Field::Odd,
             _ => {}
         };
         Reader::new(&mut entry).deserialize(deserializer)?;

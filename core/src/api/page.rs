@@ -14,7 +14,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::api::body::{BodyError, object};
 use crate::api::parse::{Field, Key, Reader, is_key, scalars};
 use crate::http::Response;
-use crate::values::user::{UNREADABLE, User};
+use crate::values::user::{User, is_unreadable};
 
 /// The most unknown keys that an error names.
 const MAX_NAMED_KEYS: usize = 5;
@@ -50,7 +50,7 @@ impl Page {
             Results::Odd => return Err(BodyError::Results),
         };
         let next_page_token = match next_page_token {
-            Field::Text(token) if token.contains(UNREADABLE) => return Err(BodyError::PageToken),
+            Field::Text(token) if is_unreadable(&token) => return Err(BodyError::PageToken),
             Field::Text(token) if !token.is_empty() => Some(token),
             Field::Number(number) if number > 0 => Some(format!("{number}")),
             Field::Absent | Field::Text(_) | Field::Number(_) => None,
@@ -199,7 +199,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Body, A::Error> {
         let mut body = Body::default();
         while let Some(Key(key)) = entries.next_key()? {
-            if key.contains(UNREADABLE) {
+            if is_unreadable(&key) {
                 // A key that was repaired may have been any other.
                 entries.next_value::<IgnoredAny>()?;
                 body.results = Results::Odd;

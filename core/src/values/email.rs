@@ -132,10 +132,14 @@ impl<'a> Address<'a> {
     }
 }
 
-/// True if an address is its own skeleton but for the case of A to Z.
+/// True if an address is its own skeleton but for the case of A to Z. `--` may belong to `xn--`.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| byte.is_ascii_graphic())
-        && !text.as_bytes().windows(4).any(|four| four.eq_ignore_ascii_case(b"xn--"))
+    let mut last = b' ';
+    text.bytes().all(|byte| {
+        let is_pair = last == b'-' && byte == b'-';
+        last = byte;
+        byte.is_ascii_graphic() && !is_pair
+    })
 }
 
 /// Checks that a text is a plain address, so that a search for it makes sense.

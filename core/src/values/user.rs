@@ -36,6 +36,11 @@ impl UserState {
 /// The text of a field that the service sent in a form that cannot be read.
 pub(crate) const UNREADABLE: &str = "\u{fffd}";
 
+/// True if a part of a text could not be read.
+pub(crate) fn is_unreadable(text: &str) -> bool {
+    !text.is_ascii() && text.contains(UNREADABLE)
+}
+
 /// A user, as the service describes it. Fields that the service left out are empty. U+FFFD stands for each part of a text that
 /// cannot be read, and for a field that is no text at all.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,12 +64,12 @@ pub struct User {
 impl User {
     /// True if the service sent an id that a caller can name: white space around a caller's id is dropped.
     pub(crate) fn has_id(&self) -> bool {
-        !self.id.is_empty() && trimmed(&self.id) == self.id && !self.id.contains(UNREADABLE)
+        !self.id.is_empty() && trimmed(&self.id) == self.id && !is_unreadable(&self.id)
     }
 
     /// True if id and address can be read, so that the user can be told apart from another one. A user may have no address.
     pub(crate) fn is_identified(&self) -> bool {
-        !self.id.is_empty() && !self.id.contains(UNREADABLE) && !self.email.contains(UNREADABLE)
+        !self.id.is_empty() && !is_unreadable(&self.id) && !is_unreadable(&self.email)
     }
 
     /// The total length of all texts, in bytes.
