@@ -53,7 +53,7 @@ pub(crate) fn response_to_call(
 }
 
 /// The error of a refusal by something between here and the service. A 404 and its like blame the base URL instead, and a
-/// failure that may pass is tried again, whoever reports it.
+/// failure that may pass is tried again, also if a gateway reports it.
 fn refused_on_the_way(response: &Response, read: &ErrorResponse, settings: &Settings) -> Option<Error> {
     let is_refusal = matches!(response.status, 400..=499 | 511)
         && !matches!(response.status, 404 | 405 | 410)

@@ -92,7 +92,7 @@ impl Client {
             let response = self.sender.send(request, &self.redactor, call.changed_user()).await?;
             let result = self.classify(call, response);
             match &result {
-                Ok(answer) if answer.shows_routes(call) => {
+                Ok(answer) if !self.has_routes() && answer.shows_routes(call) => {
                     self.has_routes.set(true);
                     self.tokens.note_routes(&token);
                 }
@@ -161,8 +161,8 @@ impl Client {
             Some(read) => Err(format!("it is an error ({})", read.error)),
             None => body,
         };
-        let answer =
-            Answer { body, status: response.status, links_to_next: links_to_next(&response), may_have_changed };
+        let links_to_next = matches!(call, ApiCall::List { .. }) && links_to_next(&response);
+        let answer = Answer { body, status: response.status, links_to_next, may_have_changed };
         match &answer.body {
             Err(problem) if !(is_change && is_success) => Err(self.invalid(&answer, problem)),
             _ => Ok(answer),

@@ -76,6 +76,17 @@ fn check(path: &str, name: &str, indent: &str, table: &[String]) {
     panic!("{}: the table {name} differs from the catalogue; write it with UPDATE_DOCS=1", path.display());
 }
 
+/// The analyst's page has a row for each error.
+#[test]
+fn the_analysts_page_has_every_error() {
+    let page = include_str!("../../docs/analyst.md");
+    let rows: Vec<&str> =
+        page.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` |")).map(|(code, _)| code).collect();
+    let rows: Vec<&str> = rows.into_iter().filter(|code| ERRORS.iter().any(|error| error.name() == *code)).collect();
+    let codes: Vec<&str> = ERRORS.iter().map(|code| code.name()).collect();
+    assert_eq!(rows, codes);
+}
+
 #[test]
 fn the_tables_of_the_readme_are_those_of_the_catalogue() {
     check("README.md", "actions", "", &actions_table());

@@ -786,7 +786,7 @@ fn protected_users_are_never_suspended_however_they_are_named() {
             }
         }
     }
-    // Who is suspended already stays so, and everybody may be reactivated.
+    // A protected user who is suspended already stays so, and everybody may be reactivated.
     let mut suspended = world(|request| answer(200, if is_change(request) { WENDY } else { SUSPENDED }));
     suspended.values.insert("protected-users", "WENDY".into());
     let change = suspended.run(Session::new().suspend_user(wendy(), ChangeMode::Apply)).unwrap();

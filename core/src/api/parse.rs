@@ -2,7 +2,6 @@
 
 use alloc::borrow::Cow;
 use alloc::string::String;
-use alloc::vec::Vec;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -16,51 +15,46 @@ use crate::values::user::UNREADABLE;
 ///
 /// The error of the first attempt, whose text may quote the JSON.
 pub(crate) fn parse<T: for<'a> Deserialize<'a>>(json: &[u8]) -> Result<T, serde_json::Error> {
-    serde_json::from_slice(json).or_else(|error| serde_json::from_slice(&repaired(json)).map_err(|_| error))
-}
-
-/// JSON with U+FFFD in place of invalid UTF-8, lone surrogates and unescaped control characters within texts, and without a
-/// byte-order mark.
-fn repaired(json: &[u8]) -> Zeroizing<Vec<u8>> {
-    let json = json.strip_prefix("\u{feff}".as_bytes()).unwrap_or(json);
-    let mut repaired = Zeroizing::new(Vec::with_capacity(json.len() + json.len() / 8));
-    for chunk in json.utf8_chunks() {
-        repaired.extend_from_slice(chunk.valid().as_bytes());
-        if !chunk.invalid().is_empty() {
-            repaired.extend_from_slice(UNREADABLE.as_bytes());
+    match core::str::from_utf8(json) {
+        Ok(text) => {
+            serde_json::from_str(text).or_else(|error| serde_json::from_str(&repaired(text)).map_err(|_| error))
+        }
+        Err(_) => {
+            let text = Zeroizing::new(String::from_utf8_lossy(json).into_owned());
+            serde_json::from_str(&repaired(&text))
         }
     }
-    let valid = core::mem::replace(&mut *repaired, Vec::with_capacity(json.len() + json.len() / 8));
-    let valid = Zeroizing::new(valid);
-    let (mut rest, mut is_text) = (&valid[..], false);
-    while let Some((byte, after)) = rest.split_first() {
-        rest = after;
-        match byte {
-            b'"' => is_text = !is_text,
-            b'\\' if is_text => {
-                let len = match (surrogate(after), after.get(5..).and_then(|rest| rest.strip_prefix(b"\\"))) {
+}
+
+/// JSON with U+FFFD in place of lone surrogates and unescaped control characters within texts, and without a byte-order mark.
+fn repaired(json: &str) -> Zeroizing<String> {
+    let mut rest = json.strip_prefix('\u{feff}').unwrap_or(json);
+    let mut repaired = Zeroizing::new(String::with_capacity(rest.len() + rest.len() / 8));
+    let mut is_text = false;
+    while let Some(c) = rest.chars().next() {
+        let mut len = c.len_utf8();
+        let (_, after) = rest.split_at(len);
+        let mut replacement = None;
+        match c {
+            '"' => is_text = !is_text,
+            '\\' if is_text => {
+                let second = after.get(5..).and_then(|rest| rest.strip_prefix('\\'));
+                len = match (surrogate(after), second.and_then(surrogate)) {
                     // A pair: `\ud83d\ude00`.
-                    (Some(Surrogate::Leading), Some(second)) if surrogate(second) == Some(Surrogate::Trailing) => 11,
+                    (Some(Surrogate::Leading), Some(Surrogate::Trailing)) => 12,
                     (Some(_), _) => {
-                        repaired.extend_from_slice(UNREADABLE.as_bytes());
-                        rest = after.get(5..).unwrap_or_default();
-                        continue;
+                        replacement = Some(UNREADABLE);
+                        6
                     }
-                    (None, _) => 1.min(after.len()),
+                    (None, _) => 1 + after.chars().next().map_or(0, char::len_utf8),
                 };
-                repaired.push(b'\\');
-                let (escape, after) = after.split_at(len.min(after.len()));
-                repaired.extend_from_slice(escape);
-                rest = after;
-                continue;
             }
-            ..0x20 if is_text => {
-                repaired.extend_from_slice(UNREADABLE.as_bytes());
-                continue;
-            }
+            ..' ' if is_text => replacement = Some(UNREADABLE),
             _ => {}
         }
-        repaired.push(*byte);
+        let (taken, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
+        repaired.push_str(replacement.unwrap_or(taken));
+        rest = after;
     }
     repaired
 }
@@ -72,8 +66,8 @@ enum Surrogate {
 }
 
 /// The surrogate of an escape such as `ud83d`, after its backslash.
-fn surrogate(escape: &[u8]) -> Option<Surrogate> {
-    match escape.get(..5)? {
+fn surrogate(escape: &str) -> Option<Surrogate> {
+    match escape.as_bytes().get(..5)? {
         [b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', rest @ ..] if rest.is_ascii() => {
             Some(Surrogate::Leading)
         }

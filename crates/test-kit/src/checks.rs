@@ -35,7 +35,8 @@ pub fn response(bytes: &[u8]) {
     assert_redacted(&got, secrets);
     let listed = world.run(session.list_users(ListQuery::default()));
     if let Ok(list) = &listed {
-        assert!(status == 200 && list.next_page_token.is_none() && list.users.iter().all(|user| !user.id.is_empty()));
+        let has_ids = list.users.iter().all(|user| !user.id.is_empty() && user.id.trim() == user.id);
+        assert!(status == 200 && list.next_page_token.is_none() && !list.users.is_empty() && has_ids);
     }
     assert_redacted(&listed, secrets);
     let suspended = world.run(session.suspend_user(UserRef::Id("A".into()), ChangeMode::Apply));
@@ -72,6 +73,19 @@ pub fn settings(text: &str) {
     }
     for user in [UserRef::Id(text.into()), UserRef::Email(text.into())] {
         let _ = World::new(check_request).run(Session::new().suspend_user(user, ChangeMode::Apply));
+    }
+    // A list of protected users is refused, or it protects a user with the id or address that it names.
+    let user = r#"{"id":"A","email":"a@example.com","state":"ACTIVE"}"#;
+    let mut world = World::new(|request: &Request, _: &mut Duration| {
+        Ok(Response::new(200, if request.path_and_query.ends_with("/token") { TOKEN } else { user }.into()))
+    });
+    world.values.insert("protected-users", text.into());
+    let result = world.run(Session::new().suspend_user(UserRef::Id("A".into()), ChangeMode::DryRun));
+    match &result {
+        Ok(change) => assert!(change.user.id == "A" && !text.trim().eq_ignore_ascii_case("a@example.com"), "{text:?}"),
+        Err(Error::ProtectedUser { user_id }) => assert_eq!(user_id, "A"),
+        Err(Error::Misconfigured { name, .. }) => assert_eq!(*name, "protected-users"),
+        Err(error) => panic!("{text:?}: {error}"),
     }
     let query = ListQuery { page_token: Some(text.into()), limit: Some(1), ..ListQuery::default() };
     let _ = World::new(check_request).run(Session::new().list_users(query));
