@@ -43,25 +43,28 @@ pub(crate) struct SeenIds(BTreeSet<IdKey>);
 /// An id. Ids of the known length need no allocation of their own.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum IdKey {
-    Short { len: u8, bytes: [u8; SHORT_ID_BYTES] },
+    /// The id in words, which compare faster than bytes. The last byte is its length.
+    Short([u64; SHORT_ID_BYTES.div_ceil(8)]),
     Long(Box<str>),
 }
 
 /// The longest id that is kept without an allocation, in bytes. Known ones have 26.
-const SHORT_ID_BYTES: usize = 30;
+const SHORT_ID_BYTES: usize = 31;
 
 impl SeenIds {
     /// Notes an id. False if it was met before.
     pub(crate) fn insert(&mut self, id: &str) -> bool {
-        let mut bytes = [0; SHORT_ID_BYTES];
-        let key = match (bytes.get_mut(..id.len()), u8::try_from(id.len())) {
-            (Some(start), Ok(len)) => {
-                start.copy_from_slice(id.as_bytes());
-                IdKey::Short { len, bytes }
-            }
-            _ => IdKey::Long(id.into()),
-        };
-        self.0.insert(key)
+        if id.len() > SHORT_ID_BYTES {
+            return self.0.insert(IdKey::Long(id.into()));
+        }
+        let mut bytes = [0; SHORT_ID_BYTES + 1];
+        bytes.iter_mut().zip(id.bytes()).for_each(|(to, from)| *to = from);
+        if let ([.., last], Ok(len)) = (&mut bytes, u8::try_from(id.len())) {
+            *last = len;
+        }
+        let mut words = [0; SHORT_ID_BYTES.div_ceil(8)];
+        words.iter_mut().zip(bytes.as_chunks().0).for_each(|(to, from)| *to = u64::from_le_bytes(*from));
+        self.0.insert(IdKey::Short(words))
     }
 
     /// The number of different ids.

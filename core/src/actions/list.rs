@@ -40,8 +40,10 @@ pub(crate) async fn list(client: &Client, start: PageToken, limit: Option<u32>) 
                 }
                 if position <= skipped || !is_full {
                     done = position;
-                    // A byte that UTF-8 does not have ends each id.
-                    hash = hash.with(user.id.as_bytes()).with(&[0xff]);
+                    // A list without a limit ends with a page. A byte that UTF-8 does not have ends each id.
+                    if position <= skipped || limit < usize::MAX {
+                        hash = hash.with(user.id.as_bytes()).with(&[0xff]);
+                    }
                 }
                 if position == skipped {
                     has_skipped_the_same = hash.folded() == expected;

@@ -64,8 +64,10 @@ pub struct User {
 impl User {
     /// True if the service sent an id that a caller can name: white space around a caller's id is dropped.
     pub(crate) fn has_id(&self) -> bool {
-        let is_plain = self.id.bytes().all(|byte| byte.is_ascii_graphic());
-        !self.id.is_empty() && (is_plain || trimmed(&self.id) == self.id && !is_unreadable(&self.id))
+        let is_edge = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_graphic);
+        let bytes = self.id.as_bytes();
+        let is_plain = is_edge(bytes.first()) && is_edge(bytes.last());
+        (is_plain || !bytes.is_empty() && trimmed(&self.id) == self.id) && !is_unreadable(&self.id)
     }
 
     /// True if id and address can be read, so that the user can be told apart from another one. A user may have no address.
