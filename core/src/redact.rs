@@ -21,7 +21,7 @@ const MIN_VALUE_BYTES: usize = 6;
 /// The shortest value that is removed at all, in bytes.
 const MIN_WORD_BYTES: usize = 4;
 /// The part of a text that is searched, in bytes. The rest is dropped, since messages are cut anyway.
-const MAX_TEXT_BYTES: usize = 4096;
+const MAX_TEXT_BYTES: usize = 2048;
 
 /// The credentials that an action has handed out so far.
 #[derive(Default)]

@@ -18,6 +18,9 @@ use crate::values::user::{User, UserState, is_unreadable};
 /// The longest user id that is accepted from the service, in bytes. Known ones have 26.
 const MAX_ID_BYTES: usize = 1024;
 
+/// The longest token that is accepted, in bytes. Servers refuse longer headers.
+const MAX_TOKEN_BYTES: usize = 8 * 1024;
+
 /// The reason why a body cannot be used. Its text may hold keys of the body, which the caller has to clean; it holds nothing of
 /// a token response.
 #[derive(Debug, PartialEq, Eq)]
@@ -55,7 +58,9 @@ impl fmt::Display for BodyError {
             Self::Results => f.write_str("a list of users needs one array of \"results\""),
             Self::PageToken => f.write_str("the page token is neither a text nor a number"),
             Self::Unreadable(field) => write!(f, "the user's {field} cannot be read"),
-            Self::NoToken => f.write_str("a token needs \"access_token\", of visible ASCII characters"),
+            Self::NoToken => {
+                write!(f, "a token needs \"access_token\", of at most {MAX_TOKEN_BYTES} visible ASCII characters")
+            }
             Self::TokenType => f.write_str("a token needs the \"token_type\" Bearer"),
         }
     }
@@ -189,7 +194,7 @@ impl<'de> Deserialize<'de> for TokenBody {
 
 /// True if a token is not empty and can be sent in a header.
 pub(crate) fn is_bearer_token(token: &Secret) -> bool {
-    !token.expose().is_empty() && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
+    (1..=MAX_TOKEN_BYTES).contains(&token.expose().len()) && token.expose().bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// Parses a JSON object. Anything after the object is an error; unknown keys are not.

@@ -202,7 +202,7 @@ pub enum SecretError {
     ControlCharacter,
     /// It is a client id with a colon, which HTTP Basic cannot carry (RFC 7617, section 2).
     Colon,
-    /// It is a token with characters that a bearer token cannot have.
+    /// It is a token that is too long for a header, or has characters that a bearer token cannot have.
     NotAToken,
 }
 
@@ -211,7 +211,7 @@ impl fmt::Display for SecretError {
         f.write_str(match self {
             Self::ControlCharacter => "it contains a control character, such as a line break",
             Self::Colon => "it contains a colon, which HTTP Basic cannot carry",
-            Self::NotAToken => "it has characters that no token has",
+            Self::NotAToken => "it is too long, or has characters that no token has",
         })
     }
 }
