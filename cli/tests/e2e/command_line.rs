@@ -337,7 +337,7 @@ async fn json_errors_have_the_form_of_the_golden_files() {
         let arguments = ["suspend-user"].into_iter().chain(users.split(' ')).chain(["--output", "json"]);
         let mut environment = account.environment();
         if code == "protected-user" {
-            environment.push(("ONEPASSWORD_PROTECTED_USERS", users.into()));
+            environment.push(("ONEPASSWORD_PROTECTED_USERS", users));
         }
         let output = run(&arguments.collect::<Vec<_>>(), &environment);
         let error = &json(&output)["results"][0]["error"];

@@ -106,10 +106,10 @@ impl Topic {
         if has(&["prev", "size", "sync", "info", "learn", "time", "zone"]) && !has(&["hasnext"]) {
             return None;
         }
-        if has(&["next", "more", "continu", "truncated", "incomplete"]) {
+        if has(&["next", "more", "continu", "truncated", "incomplete", "partial", "remainingpage", "remaininguser"]) {
             return Some(Self::More);
         }
-        if has(&["cursor", "pagetoken", "marker"]) {
+        if has(&["cursor", "pagetoken", "skiptoken", "resum", "scroll", "marker"]) || name == "after" {
             return Some(Self::Place);
         }
         if has(&["offset"]) {
@@ -121,8 +121,12 @@ impl Topic {
             return Some(Self::End);
         }
         match name.replacen("total", "", 1).as_str() {
-            rest if rest.len() == name.len() => (name == "pages" || name == "pagecount").then_some(Self::Pages),
+            // A count above the number of users read is no count of a page.
+            "count" | "odatacount" | "usercount" | "resultcount" | "itemcount" if !name.contains("total") => {
+                Some(Self::Total)
+            }
             "pages" | "pagecount" => Some(Self::Pages),
+            rest if rest.len() == name.len() => None,
             "" | "count" | "users" | "usercount" | "results" | "resultcount" | "items" | "itemcount" | "records"
             | "elements" | "hits" | "rows" | "entries" | "number" => Some(Self::Total),
             _ => None,
@@ -360,6 +364,10 @@ mod tests {
             (r#""isTruncated":"true""#, "isTruncated"),
             (r#""is_last_page":false"#, "is_last_page"),
             (r#""total":1001"#, "total"),
+            (r#""count":1001"#, "count"),
+            (r#""@odata.count":1001"#, "@odata.count"),
+            (r#""skipToken":"x""#, "skipToken"),
+            (r#""partial":true"#, "partial"),
             (r#""total_count":"2500""#, "total_count"),
             (r#""meta":{"totalResults":2500}"#, "meta.totalResults"),
             (r#""page":2,"total_pages":3"#, "total_pages"),
@@ -377,7 +385,7 @@ mod tests {
             r#""pageInfo":{"hasNextPage":false,"endCursor":"abc"}"#,
             r#""previous_page_token":"x","prev_cursor":"x","next_sync_token":"x","next_page_size":10,"page_size":1000"#,
             r#""page_token":"sent","cursor":"sent""#,
-            r#""offset":500,"total":1000,"total_pages":2,"is_last":true,"total_seats":5000"#,
+            r#""offset":500,"total":1000,"total_pages":2,"is_last":true,"total_seats":5000,"count":1000"#,
             r#""links":[{"rel":"prev"},{"rel":"self"}],"warnings":[{"next":"x"}],"deep":{"er":{"next":"x"}}"#,
             r#""more_info":"https://x","utc_time_offset":"+2","sum":1.5,"nothing":null"#,
         ] {

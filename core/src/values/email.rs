@@ -154,6 +154,8 @@ fn check(text: &str) -> Result<(), EmailError> {
             '"' | '(' | ')' | ',' | ':' | ';' | '<' | '>' | '[' | '\\' | ']' => false,
             // Domains have letters, digits, hyphens and dots.
             c if domain_at.is_some() && c.is_ascii() => c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_'),
+            // Quotation marks and commas that came with the address from a text.
+            c if (domain_at.is_some() || place == 0) && is_punctuation(c) => false,
             c => !c.is_control() && !c.is_whitespace() && !is_invisible(c) && c != '\u{fffd}',
         };
         if !is_address_char {
@@ -167,6 +169,22 @@ fn check(text: &str) -> Result<(), EmailError> {
         None if domain.split('.').any(str::is_empty) => Err(EmailError::Domain),
         None => Ok(()),
     }
+}
+
+/// True for the punctuation of texts beyond ASCII, such as typographic quotation marks and full-width commas.
+fn is_punctuation(c: char) -> bool {
+    matches!(
+        c,
+        '\u{a1}'..='\u{b6}'
+            | '\u{b8}'..='\u{bf}'
+            | '\u{2010}'..='\u{205e}'
+            | '\u{3000}'..='\u{3004}'
+            | '\u{3008}'..='\u{3020}'
+            | '\u{ff01}'..='\u{ff0f}'
+            | '\u{ff1a}'..='\u{ff20}'
+            | '\u{ff3b}'..='\u{ff40}'
+            | '\u{ff5b}'..='\u{ff65}'
+    )
 }
 
 /// The form in which addresses that are nearly the same are equal.
@@ -354,7 +372,9 @@ mod tests {
             "a@localhost",
             "o'brien+tag@x-y.org",
             "jürgen@bücher.example",
-            "佐藤@例え.jp",
+            "佐々木@例え.jp",
+            "o’brien@x.org",
+            "a@col·lectiu.cat",
             "a/b=c?d@x.org",
             "a..b@x.org",
         ] {
@@ -381,6 +401,11 @@ mod tests {
             ("a\u{202e}b@x.org", "U+202E"),
             ("a@b\nc", "U+000A"),
             ("<<a@x.org>>", "character <"),
+            ("\u{201c}a@x.org\u{201d}", "U+201C"),
+            ("a@x.org\u{2019}", "U+2019"),
+            ("«a@x.org»", "U+00AB"),
+            ("a@x\u{ff0c}org", "U+FF0C"),
+            ("a@x\u{3002}org", "U+3002"),
             ("<a@x.org", "character <"),
             ("'a@x.org'", "character '"),
             ("\"a b\"@x.org", "character \""),
