@@ -317,7 +317,9 @@ fn is_about_token(service: &ServiceError) -> bool {
     let texts = [service.code.as_deref().unwrap_or_default(), &service.message];
     texts.iter().any(|text| {
         let text = text.to_ascii_lowercase();
-        text.contains("token") || text.contains("unauthenticated") || text.contains("unauthorized")
+        text.contains("token") && !text.contains("page")
+            || text.contains("unauthenticated")
+            || text.contains("unauthorized")
     })
 }
 

@@ -559,6 +559,8 @@ fn row_27_every_form_of_an_expired_token_leads_to_one_new_one() {
         (200, r#"{"code":16,"message":"token expired","details":[]}"#),
         (200, r#"{"error":"invalid_token","error_description":"x"}"#),
         (200, r#"{"error":{"code":"UNAUTHENTICATED"}}"#),
+        (200, r#"{"error":"The token has expired"}"#),
+        (200, r#"{"message":"Unauthorized"}"#),
         (400, r#"{"code":16,"message":"x"}"#),
     ] {
         for list in [false, true] {
@@ -588,9 +590,11 @@ fn row_27_every_form_of_an_expired_token_leads_to_one_new_one() {
         assert_eq!((given.sent.len(), failure.subject.unwrap().name.as_str()), (1, "access-token"));
     }
     // Another error in the disguise of a success renews nothing, and its words are kept.
-    let mut world = world(|_| answer(200, r#"{"code":7,"message":"not yours"}"#));
-    let failure = fails(ErrorCode::InvalidResponse, world.run(Session::new().get_user(wendy())));
-    assert!(failure.message.contains("not yours") && world.sent.len() == 2, "{}", failure.message);
+    for words in ["not yours", "InvalidArgument: page_token"] {
+        let mut world = world(|_| answer(200, &format!(r#"{{"code":7,"message":"{words}"}}"#)));
+        let failure = fails(ErrorCode::InvalidResponse, world.run(Session::new().get_user(wendy())));
+        assert!(failure.message.contains(words) && world.sent.len() == 2, "{}", failure.message);
+    }
 }
 
 #[test]

@@ -152,10 +152,13 @@ impl Hint {
         match self.topic {
             Topic::More => is_filled,
             Topic::Place => is_filled && !denies_more && !is_echo,
-            // The offset of the last page itself is below the number of users.
-            Topic::Offset => {
-                is_filled && !denies_more && extent.read.zip(number).is_none_or(|((users, _), n)| n >= users)
-            }
+            Topic::Offset => match (number, extent.read) {
+                // The offset of the last page itself is below the number of users.
+                (Some(number), Some((users, _))) => is_filled && !denies_more && number >= users,
+                // A service with page tokens names the place of a continuation.
+                (Some(_), None) => false,
+                (None, _) => is_filled && !denies_more && !is_echo,
+            },
             Topic::End => self.value == Field::Bool(false),
             Topic::Total => extent.read.zip(number).is_some_and(|((users, _), total)| total > users),
             Topic::Pages => extent.read.zip(number).is_some_and(|((_, pages), total)| total > pages),
@@ -361,6 +364,7 @@ mod tests {
             (r#""continuationToken":"x""#, "continuationToken"),
             (r#""offset":1000"#, "offset"),
             (r#""next_offset":10"#, "next_offset"),
+            (r#""offset":"abc""#, "offset"),
             (r#""isTruncated":"true""#, "isTruncated"),
             (r#""is_last_page":false"#, "is_last_page"),
             (r#""total":1001"#, "total"),
@@ -393,7 +397,7 @@ mod tests {
         }
         let page = Page::parse(br#"{"results":[],"total":2500,"offset":7}"#).unwrap();
         let extent = Extent { page_token: None, read: None };
-        assert_eq!(page.claim_of_more(&extent), Some("offset"), "the place of a continuation is not known");
+        assert_eq!(page.claim_of_more(&extent), None, "the place of a continuation is not known");
     }
 
     #[test]

@@ -153,6 +153,7 @@ mod tests {
             (401, &[("WWW-Authenticate", "Bearer")], own),
             (403, &[("Via", "1.1 google"), ("Server", "squid")], own),
             (403, &[("Content-Type", "application/json")], own),
+            (403, &[("Content-Type", "text/html")], own),
         ] {
             assert!(!is_by_intermediary(status, headers, body), "{status} {headers:?} {body}");
         }

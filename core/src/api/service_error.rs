@@ -76,15 +76,16 @@ impl ErrorResponse {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         let content_type = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
-        let is_markup = text.starts_with('<') || content_type.contains("html");
-        match parse::<Value>(body) {
-            Ok(value @ (Value::Object(_) | Value::Array(_))) => words.read(&value),
-            _ if is_markup => {}
-            _ => words.message = text.into(),
+        let json = parse::<Value>(body).ok().filter(|value| value.is_object() || value.is_array());
+        let is_markup = text.starts_with('<') || content_type.contains("html") && json.is_none();
+        match &json {
+            Some(value) => words.read(value),
+            None if is_markup => {}
+            None => words.message = text.into(),
         }
         let code = words.code.map(|code| text::clean(&redactor.redact(&code))).filter(|code| !code.is_empty());
         Self {
-            has_form: code.is_some(),
+            has_form: code.is_some() || json.is_some() && !words.message.is_empty(),
             error: ServiceError {
                 status: response.status,
                 code,
