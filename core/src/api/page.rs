@@ -16,6 +16,9 @@ use crate::api::parse::{Field, Key, Reader, is_key, scalars};
 use crate::http::Response;
 use crate::values::user::{User, is_unreadable};
 
+/// The most unknown keys of one page that are looked at.
+const MAX_HINTS: usize = 256;
+
 /// The most unknown keys that an error names.
 const MAX_NAMED_KEYS: usize = 5;
 
@@ -182,7 +185,9 @@ impl Body {
     fn note(&mut self, path: &str, key: &str, value: Field) {
         let Some(topic) = Topic::of(key) else { return };
         self.denies_more |= topic == Topic::More && value == Field::Bool(false);
-        self.hints.push(Hint { key: path.to_owned(), topic, value });
+        if self.hints.len() < MAX_HINTS {
+            self.hints.push(Hint { key: path.to_owned(), topic, value });
+        }
     }
 }
 
