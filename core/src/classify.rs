@@ -37,7 +37,8 @@ pub(crate) fn response_to_call(
     }
     let (status, service) = (response.status, read.error.clone());
     match status {
-        _ if status == 401 || read.rpc_code == Some(RpcCode::Unauthenticated) => {
+        // A 5xx may come after a change was made, whatever its code.
+        _ if status == 401 || status < 500 && read.rpc_code == Some(RpcCode::Unauthenticated) => {
             Error::Unauthenticated { name: secret_name, service }
         }
         403 => {

@@ -84,13 +84,27 @@ impl Client {
 
     /// Makes a call. The answer is a success. A call that reads has a body of the expected kind; a change may have another one.
     pub(crate) async fn call(&self, call: &ApiCall<'_>) -> Result<Answer, CallError> {
+        // The error of a change whose answer was a success by its status, and an error about the token by its body.
+        let mut unproven = None;
+        self.try_call(call, &mut unproven).await.map_err(|failure| match unproven {
+            Some(error) if !failure.error.may_have_changed() => error.into(),
+            _ => failure,
+        })
+    }
+
+    async fn try_call(&self, call: &ApiCall<'_>, unproven: &mut Option<Error>) -> Result<Answer, CallError> {
         let mut is_renewed = false;
         loop {
             let token = self.token().await.map_err(CallError::token)?;
             self.redactor.borrow_mut().add(&token);
             let request = call.request(&self.sender.settings, &token);
             let response = self.sender.send(request, &self.redactor, call.changed_user()).await?;
+            let status = response.status;
             let result = self.classify(call, response);
+            if let (200..=299, Some(user_id), Err(error)) = (status, call.changed_user(), &result) {
+                let (problem, may_have_changed) = (error.to_string(), Some(user_id.into()));
+                *unproven = Some(Error::InvalidResponse { problem, status, may_have_changed });
+            }
             match &result {
                 Ok(answer) if !self.has_routes() && answer.shows_routes(call) => {
                     self.has_routes.set(true);

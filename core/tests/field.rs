@@ -589,6 +589,29 @@ fn row_27_every_form_of_an_expired_token_leads_to_one_new_one() {
         let failure = fails(ErrorCode::Unauthenticated, given.run(Session::new().get_user(wendy())));
         assert_eq!((given.sent.len(), failure.subject.unwrap().name.as_str()), (1, "access-token"));
     }
+    // A change whose status says success is sent again with a new token; without one, nothing is denied.
+    for token_status in [200, 401] {
+        let mut issued = 0;
+        let mut world = World::new(|request: &Request, _: &mut Duration| {
+            if is_token(request) {
+                issued += 1;
+                let status = if issued == 1 { 200 } else { token_status };
+                return answer(status, &TOKEN.replace("canary-token", &format!("canary-token-{issued}")));
+            }
+            let authorization = request.headers.iter().find(|(name, _)| *name == "authorization").unwrap();
+            match (is_change(request), authorization.1.expose().ends_with("-1")) {
+                (true, true) => answer(200, r#"{"code":16,"message":"token expired"}"#),
+                (true, false) => answer(200, SUSPENDED),
+                (false, _) => answer(200, WENDY),
+            }
+        });
+        let result = world.run(Session::new().suspend_user(wendy(), ChangeMode::Apply));
+        if token_status == 200 {
+            assert_eq!(result.unwrap().outcome, ChangeOutcome::Changed);
+        } else {
+            assert!(fails(ErrorCode::InvalidResponse, result).may_have_changed);
+        }
+    }
     // Another error in the disguise of a success renews nothing, and its words are kept.
     for words in ["not yours", "InvalidArgument: page_token"] {
         let mut world = world(|_| answer(200, &format!(r#"{{"code":7,"message":"{words}"}}"#)));
