@@ -7,13 +7,13 @@ use core::fmt;
 use core::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{DeserializeSeed, Deserializer};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use crate::api::parse::{Field, Reader, is_key, parse};
+use crate::api::parse::{Field, Key, Reader, is_key, parse, scalars};
 use crate::decimal::seconds;
 use crate::secret::Secret;
 use crate::text::Quoted;
-use crate::values::user::{User, UserState, is_unreadable};
+use crate::values::user::{UNREADABLE, User, UserState, is_unreadable};
 
 /// The longest user id that is accepted from the service, in bytes. Known ones have 26.
 const MAX_ID_BYTES: usize = 1024;
@@ -81,59 +81,94 @@ pub(crate) fn parse_user(body: &[u8]) -> Result<User, BodyError> {
 /// stops the reading of others: a field that is no text becomes U+FFFD, and so does an address under an unknown key.
 impl<'de> Deserialize<'de> for User {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let [mut id, mut email, mut display_name, mut state, mut create_time, mut path, mut other] =
-            [const { Field::Absent }; 7];
-        let mut entry = |is_in_array: bool, key: &str, value: Field| {
-            let field = match key {
-                _ if is_in_array => return,
-                "id" => &mut id,
-                "email" => &mut email,
-                "display_name" => &mut display_name,
-                "state" => &mut state,
-                "create_time" => &mut create_time,
-                "path" => &mut path,
-                key if is_key(key, "id") => &mut id,
-                key if is_key(key, "email") => &mut email,
-                key if is_key(key, "displayname") => &mut display_name,
-                key if is_key(key, "state") => &mut state,
-                key if is_key(key, "createtime") => &mut create_time,
-                key if is_key(key, "path") => &mut path,
-                // A key that was repaired may have been any other.
-                key if is_unreadable(key) => {
-                    id = Field::Odd;
-                    return;
-                }
-                _ => {
-                    if matches!(&value, Field::Text(text) if text.contains('@')) {
-                        other = value;
-                    }
-                    return;
-                }
-            };
-            field.put(value);
-        };
-        let is_object = Reader::new(&mut entry).deserialize(deserializer)? == Field::Odd;
-        if email == Field::Absent && (!is_object || other != Field::Absent) {
-            email = Field::Odd;
-        }
+        deserializer.deserialize_any(UserVisitor)
+    }
+}
+
+/// The fields of a user, as they are read.
+#[derive(Default)]
+struct UserFields {
+    id: Field,
+    email: Field,
+    display_name: Field,
+    state: Field,
+    create_time: Field,
+    path: Field,
+    /// A text under an unknown key that may be an address.
+    other_address: bool,
+}
+
+impl UserFields {
+    fn into_user(self) -> User {
+        let Self { id, email, display_name, state, create_time, path, other_address } = self;
         let (state, service_state) = match state.into_text() {
             state if state == "ACTIVE" => (UserState::Active, Cow::Borrowed("ACTIVE")),
             state if state == "SUSPENDED" => (UserState::Suspended, Cow::Borrowed("SUSPENDED")),
             state if state.is_empty() => (UserState::Other, Cow::Borrowed("STATE_UNSPECIFIED")),
             state => (UserState::Other, Cow::Owned(state)),
         };
-        Ok(Self {
+        User {
             id: match id {
                 Field::Text(id) if id.len() <= MAX_ID_BYTES => id,
                 _ => String::new(),
             },
-            email: email.into_text(),
+            email: if email == Field::Absent && other_address { UNREADABLE.into() } else { email.into_text() },
             display_name: display_name.into_text(),
             state,
             service_state,
             create_time: create_time.into_text(),
             path: path.into_text(),
-        })
+        }
+    }
+
+    /// The record of a user that is no object.
+    fn unreadable() -> Self {
+        Self { other_address: true, ..Self::default() }
+    }
+}
+
+struct UserVisitor;
+
+impl<'de> Visitor<'de> for UserVisitor {
+    type Value = User;
+
+    scalars!(User, |_| UserFields::unreadable().into_user());
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<User, A::Error> {
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(UserFields::unreadable().into_user())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<User, A::Error> {
+        let mut fields = UserFields::default();
+        while let Some(Key(key)) = entries.next_key()? {
+            let value = entries.next_value()?;
+            let field = match &*key {
+                "id" => &mut fields.id,
+                "email" => &mut fields.email,
+                "display_name" => &mut fields.display_name,
+                "state" => &mut fields.state,
+                "create_time" => &mut fields.create_time,
+                "path" => &mut fields.path,
+                key if is_key(key, "id") => &mut fields.id,
+                key if is_key(key, "email") => &mut fields.email,
+                key if is_key(key, "displayname") => &mut fields.display_name,
+                key if is_key(key, "state") => &mut fields.state,
+                key if is_key(key, "createtime") => &mut fields.create_time,
+                key if is_key(key, "path") => &mut fields.path,
+                // A key that was repaired may have been any other.
+                key if is_unreadable(key) => {
+                    fields.id = Field::Odd;
+                    continue;
+                }
+                _ => {
+                    fields.other_address |= matches!(&value, Field::Text(text) if text.contains('@'));
+                    continue;
+                }
+            };
+            field.put(value);
+        }
+        Ok(fields.into_user())
     }
 }
 
