@@ -88,6 +88,8 @@ impl Change<'_> {
             let error = if is_unclear { error } else { unclear.unwrap_or(error) };
             if is_unclear || is_conflict {
                 match self.look().await {
+                    // The id may belong to somebody else by now.
+                    Ok(user) if self.has_other_address(&user) => return Err(error),
                     Ok(user) if self.target.is_state_of(&user) => return Ok(user),
                     Ok(_) if may_go_on => {}
                     _ => return Err(error),
@@ -148,10 +150,14 @@ impl Change<'_> {
         Ok(lookup::get(self.client, self.id).await?)
     }
 
+    /// True if a user has another address than the caller named. A missing address is not another one.
+    fn has_other_address(&self, user: &User) -> bool {
+        self.email.is_some_and(|email| !user.email.is_empty() && !email.matches(&user.email))
+    }
+
     /// The reason why a user, as the service describes it after the change, does not show the change.
     fn problem(&self, user: &User) -> Option<String> {
-        // A missing address is not another one.
-        if let Some(email) = self.email.filter(|email| !user.email.is_empty() && !email.matches(&user.email)) {
+        if let Some(email) = self.email.filter(|_| self.has_other_address(user)) {
             return Some(format!("the user has another e-mail address than {} now", Quoted(email.as_str())));
         }
         (!self.target.is_state_of(user)).then(|| {

@@ -106,6 +106,9 @@ impl Topic {
     fn of(key: &str) -> Option<Self> {
         let name: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
         let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
+        if name == "totalsize" {
+            return Some(Self::Total);
+        }
         if has(&["prev", "size", "sync", "info", "learn", "time", "zone"]) && !has(&["hasnext"]) {
             return None;
         }
@@ -180,13 +183,18 @@ struct Body {
     others: Vec<String>,
 }
 
+/// The beginning of a key, as far as an error shows it.
+fn cut(key: &str) -> &str {
+    key.get(..key.floor_char_boundary(200)).unwrap_or_default()
+}
+
 impl Body {
     /// Notes an unknown key with its value. `path` is the key with the object that it is in.
     fn note(&mut self, path: &str, key: &str, value: Field) {
         let Some(topic) = Topic::of(key) else { return };
         self.denies_more |= topic == Topic::More && value == Field::Bool(false);
         if self.hints.len() < MAX_HINTS {
-            self.hints.push(Hint { key: path.to_owned(), topic, value });
+            self.hints.push(Hint { key: cut(path).to_owned(), topic, value });
         }
     }
 }
@@ -231,7 +239,10 @@ impl<'de> Visitor<'de> for BodyVisitor {
                 let mut inner = |is_in_array: bool, inner: &str, value: Field| {
                     let is_next = matches!(&value, Field::Text(rel) if rel.eq_ignore_ascii_case("next"));
                     match (is_in_array, is_key(inner, "rel") && is_next) {
-                        (false, _) => body.note(&format!("{key}.{inner}"), inner, value),
+                        (false, _) if Topic::of(inner).is_some() => {
+                            body.note(&format!("{}.{}", cut(&key), cut(inner)), inner, value);
+                        }
+                        (false, _) => {}
                         (true, true) => body.note(&key, "next", value),
                         (true, false) => {}
                     }
@@ -374,6 +385,7 @@ mod tests {
             (r#""is_last_page":false"#, "is_last_page"),
             (r#""total":1001"#, "total"),
             (r#""count":1001"#, "count"),
+            (r#""totalSize":"1001""#, "totalSize"),
             (r#""@odata.count":1001"#, "@odata.count"),
             (r#""skipToken":"x""#, "skipToken"),
             (r#""partial":true"#, "partial"),
