@@ -63,13 +63,15 @@ fn refused_on_the_way(response: &Response, read: &ErrorResponse, settings: &Sett
         .then(|| Error::Intermediary { origin: settings.base_url.origin(), service: read.error.clone() })
 }
 
-/// The error of a 404: the user, the account or the route may be missing. A missing user is only a candidate here: see
-/// [`speaks_of_user`].
+/// The error of a 404: the user, the account or the route may be missing. A missing user is only a candidate here, also if the
+/// form is not the service's own: see [`is_about_missing_user`].
 fn not_found(call: &ApiCall<'_>, read: ErrorResponse, settings: &Settings) -> Error {
     let is_own_form = read.rpc_code == Some(RpcCode::NotFound);
     let service = read.error;
     match call.user_id() {
-        Some(id) if is_own_form => Error::UserNotFound { user: UserRef::Id(id.into()), service: Some(service) },
+        Some(id) if is_own_form || speaks_of_missing_user(&service.message, id) => {
+            Error::UserNotFound { user: UserRef::Id(id.into()), service: Some(service) }
+        }
         // The gateway's own words for a route that it does not have.
         None if is_own_form && !service.message.eq_ignore_ascii_case("not found") => Error::Misconfigured {
             name: "account-id",
@@ -80,19 +82,26 @@ fn not_found(call: &ApiCall<'_>, read: ErrorResponse, settings: &Settings) -> Er
     }
 }
 
-/// True if the words of an error are about a user, and not about a route that has the word in it.
-pub(crate) fn speaks_of_user(service: &ServiceError) -> bool {
-    let words = service.message.to_ascii_lowercase();
-    let mut words = words.split(|c: char| !c.is_ascii_alphanumeric());
-    let (mut is_about_user, mut is_about_route) = (false, false);
-    for word in &mut words {
-        is_about_user |= matches!(word, "user" | "userid" | "member" | "person");
-        is_about_route |= matches!(
-            word,
-            "route" | "path" | "url" | "uri" | "endpoint" | "page" | "service" | "upstream" | "host" | "method"
-        );
+/// True if an error of the service says by itself that the user with this id is missing: it has the service's own form, and its
+/// words say so.
+pub(crate) fn is_about_missing_user(service: &ServiceError, id: &str) -> bool {
+    let is_own_form = service.code.as_deref().and_then(RpcCode::parse) == Some(RpcCode::NotFound);
+    is_own_form && speaks_of_missing_user(&service.message, id)
+}
+
+/// True if a text says that a user is missing, and nothing else: with other words it may be about an account, a route or a user
+/// agent.
+fn speaks_of_missing_user(message: &str, id: &str) -> bool {
+    const OTHERS: &str =
+        "not found no such the a an this that with id is was could be does doesn t exist exists unknown";
+    let (mut is_about_user, mut is_plain) = (false, true);
+    for word in message.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+        let is_user = ["user", "userid"].iter().any(|user| word.eq_ignore_ascii_case(user));
+        is_about_user |= is_user;
+        // An id may have hyphens.
+        is_plain &= is_user || id.contains(word) || OTHERS.split(' ').any(|other| word.eq_ignore_ascii_case(other));
     }
-    is_about_user && !is_about_route
+    is_about_user && is_plain
 }
 
 /// The error of a service that does not have the routes of this version.

@@ -3,6 +3,7 @@
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::cell::{Cell, RefCell};
+use core::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +11,7 @@ use zeroize::Zeroizing;
 
 use crate::api::body::{TokenResponse, parse_user};
 use crate::api::call::{ApiCall, token_request};
-use crate::api::page::{Page, links_to_next};
+use crate::api::page::Page;
 use crate::api::refusal;
 use crate::api::service_error::{ErrorResponse, RpcCode, ServiceError};
 use crate::classify;
@@ -18,13 +19,17 @@ use crate::config::{self, Credentials};
 use crate::error::Error;
 use crate::http::Response;
 use crate::machine::Effects;
-use crate::redact::Redactor;
+use crate::redact::{REDACTED, Redactor};
+use crate::retry;
 use crate::secret::Secret;
 use crate::sender::{Pause, SendError, Sender};
 use crate::text;
 use crate::token::{Role, TokenCache, TokenKey};
 use crate::values::protected::ProtectedUsers;
 use crate::values::user::User;
+
+/// The longest pause between two looks at a change that was accepted.
+const MAX_LOOK_PAUSE: Duration = Duration::from_secs(16);
 
 /// The access of one action to the service.
 pub(crate) struct Client {
@@ -140,7 +145,13 @@ impl Client {
 
     /// Waits before the attempt after this one, if there is one.
     pub(crate) async fn pause(&self, attempt: u32, error: &Error) -> Result<Pause, Error> {
-        self.sender.pause(attempt, error).await
+        self.sender.pause(attempt, error.retry_after()).await
+    }
+
+    /// Waits before the next look at a change that was accepted: 2 s, 4 s and so on, or as long as the answer asks for.
+    pub(crate) async fn pause_for_change(&self, attempt: u32, answer: &Answer) -> Result<Pause, Error> {
+        let pause = Duration::from_secs(2_u64.saturating_pow(attempt)).min(MAX_LOOK_PAUSE);
+        self.sender.pause(attempt, Some(pause.max(answer.retry_after.unwrap_or_default()))).await
     }
 
     fn classify(&self, call: &ApiCall<'_>, response: Response) -> Result<Answer, Error> {
@@ -160,7 +171,10 @@ impl Client {
         let body = match problem {
             Some(problem) => Err(problem),
             None => match call {
-                ApiCall::List { .. } => Page::parse(&response.body).map(Body::Page),
+                ApiCall::List { .. } => Page::parse(&response.body).map(|mut page| {
+                    page.note_headers(&response);
+                    Body::Page(page)
+                }),
                 _ => parse_user(&response.body).map(Body::User),
             }
             .map_err(|problem| problem.to_string())
@@ -175,16 +189,16 @@ impl Client {
             Some(read) => Err(format!("it is an error ({})", read.error)),
             None => body,
         };
-        let links_to_next = matches!(call, ApiCall::List { .. }) && links_to_next(&response);
-        let answer = Answer { body, status: response.status, links_to_next, may_have_changed };
+        let retry_after = retry::retry_after(&response, None);
+        let answer = Answer { body, status: response.status, retry_after, may_have_changed };
         match &answer.body {
             Err(problem) if !(is_change && is_success) => Err(self.invalid(&answer, problem)),
             _ => Ok(answer),
         }
     }
 
-    /// Removes credentials that the service repeats in a user or a page. They must not be in an id or a page token, which cannot
-    /// be changed.
+    /// Replaces the fields of users in which the service repeats a credential. An id or a page token with one is an error, since it
+    /// cannot be replaced.
     fn without_secrets(&self, mut body: Body, redactor: &Redactor) -> Result<Body, String> {
         let users = match &mut body {
             Body::User(user) => core::slice::from_mut(user),
@@ -206,15 +220,15 @@ impl Client {
                 is_same(start, own_path.as_bytes()) && is_same(id, user.id.as_bytes())
             };
             if !is_own_path() && redactor.finds(&user.path) {
-                user.path = redactor.redact(&user.path);
+                user.path = REDACTED.into();
             }
             for text in [&mut user.email, &mut user.display_name, &mut user.create_time] {
                 if redactor.finds(text) {
-                    *text = redactor.redact(text);
+                    *text = REDACTED.into();
                 }
             }
             if redactor.finds(&user.service_state) {
-                user.service_state = redactor.redact(&user.service_state).into();
+                user.service_state = REDACTED.into();
             }
         }
         Ok(body)
@@ -303,8 +317,8 @@ pub(crate) enum Body {
 pub(crate) struct Answer {
     /// The body, or the reason why it is not what it should be, which is possible for a change only.
     pub(crate) body: Result<Body, String>,
-    pub(crate) links_to_next: bool,
     status: u16,
+    retry_after: Option<Duration>,
     may_have_changed: Option<String>,
 }
 
@@ -313,7 +327,7 @@ impl Answer {
     fn shows_routes(&self, call: &ApiCall<'_>) -> bool {
         match &self.body {
             Ok(Body::User(user)) => call.user_id() == Some(&user.id),
-            Ok(Body::Page(page)) => !page.users.is_empty(),
+            Ok(Body::Page(page)) => page.users.iter().any(User::has_id),
             Err(_) => false,
         }
     }

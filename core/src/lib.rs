@@ -92,6 +92,7 @@ pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, Transport
 pub use json::{Check, TestReport};
 pub use listing::{Listing, MAX_LISTING};
 pub use machine::{Action, Event, LookupError, LookupErrorKind, Step};
+pub use redact::Redactor;
 pub use secret::Secret;
 pub use session::Session;
 pub use time::Instant;

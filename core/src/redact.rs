@@ -7,12 +7,14 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
+use core::fmt;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
 use crate::secret::Secret;
+use crate::text::hex;
 
 /// The shortest part of a value that is removed, in bytes. Shorter ones would match ordinary words.
 const MIN_PART_BYTES: usize = 8;
@@ -20,137 +22,116 @@ const MIN_PART_BYTES: usize = 8;
 const MIN_VALUE_BYTES: usize = 6;
 /// The shortest value that is removed at all, in bytes.
 const MIN_WORD_BYTES: usize = 4;
+/// The text in place of a value.
+pub(crate) const REDACTED: &str = "[redacted]";
 /// The part of a text that is searched, in bytes. The rest is dropped, since messages are cut anyway.
 const MAX_TEXT_BYTES: usize = 2048;
 
-/// The credentials that an action has handed out so far.
+/// The credentials that were handed out so far: by one action of the core, or by a host.
 #[derive(Default)]
-pub(crate) struct Redactor {
+pub struct Redactor {
     values: Vec<Secret>,
     /// The length of the shortest text that holds a value to find. 0 if there is none.
     min_bytes: usize,
     /// The forms in which the values are searched. Made when they are needed: most answers repeat nothing.
-    forms: OnceCell<Forms>,
+    forms: OnceCell<Vec<Form>>,
 }
 
 /// A folded form of a value.
-type Form = Zeroizing<Vec<u8>>;
+type Form = Zeroizing<String>;
 
-struct Forms {
-    list: Vec<Form>,
-    /// A bit for the hash of the first two bytes of each form that is long enough to be found.
-    beginnings: [u64; BEGINNINGS / 64],
-}
-
-/// The number of different hashes of two bytes.
-const BEGINNINGS: usize = 1024;
-
-/// The word and the bit of the hash of two bytes.
-fn beginning(first: u8, second: u8) -> (usize, u64) {
-    let hash = (usize::from(first) * 37 + usize::from(second) * 5) % BEGINNINGS;
-    (hash / 64, 1 << (hash % 64))
-}
-
-impl Forms {
-    fn of(values: &[Secret]) -> Self {
-        let mut forms = Self { list: Vec::new(), beginnings: [0; BEGINNINGS / 64] };
-        values.iter().for_each(|value| forms.add(value.expose().as_bytes()));
-        for form in forms.list.iter().filter(|form| form.len() >= MIN_PART_BYTES) {
-            if let [first, second, ..] = form.as_slice() {
-                let (word, bit) = beginning(*first, *second);
-                if let Some(word) = forms.beginnings.get_mut(word) {
-                    *word |= bit;
-                }
-            }
-        }
-        forms
+/// Appends the forms of a value.
+fn add_forms(forms: &mut Vec<Form>, value: &str) {
+    forms.push(folded(value));
+    if value.len() < MIN_VALUE_BYTES {
+        return;
     }
-
-    fn add(&mut self, value: &[u8]) {
-        self.list.push(folded(value));
-        if value.len() < MIN_VALUE_BYTES {
-            return;
+    let mut hex = Zeroizing::new(String::with_capacity(2 * value.len()));
+    for byte in value.bytes() {
+        for digit in [byte >> 4, byte & 15] {
+            hex.push(char::from(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit }));
         }
-        let mut hex = Zeroizing::new(Vec::with_capacity(2 * value.len()));
-        for byte in value {
-            for digit in [byte >> 4, byte & 15] {
-                hex.push(if digit < 10 { b'0' + digit } else { b'a' - 10 + digit });
-            }
-        }
-        self.list.push(hex);
-        for lead in 0..3 {
-            let mut padded = Zeroizing::new(Vec::with_capacity(lead + value.len()));
-            padded.resize(lead, 0);
-            padded.extend_from_slice(value);
-            let text = Zeroizing::new(STANDARD_NO_PAD.encode(&*padded));
-            // The characters at the ends depend on the bytes around the value.
-            let (start, end) = ((lead * 8).div_ceil(6), padded.len() * 8 / 6);
-            self.list.push(folded(text.as_bytes().get(start..end).unwrap_or_default()));
-        }
+    }
+    forms.push(hex);
+    for lead in 0..3 {
+        let mut padded = Zeroizing::new(Vec::with_capacity(lead + value.len()));
+        padded.resize(lead, 0);
+        padded.extend_from_slice(value.as_bytes());
+        let text = Zeroizing::new(STANDARD_NO_PAD.encode(&*padded));
+        // The characters at the ends depend on the bytes around the value.
+        let (start, end) = ((lead * 8).div_ceil(6), padded.len() * 8 / 6);
+        forms.push(folded(text.get(start..end).unwrap_or_default()));
     }
 }
 
 impl Redactor {
-    /// Adds a value that a request carries.
-    pub(crate) fn add(&mut self, value: &Secret) {
-        if !self.values.contains(value) {
-            let len = value.expose().len();
-            if len >= MIN_PART_BYTES {
-                // The shortest form is the value itself, or base64 without its ends.
-                let len = len.min((len * 4 / 3).saturating_sub(4));
-                self.min_bytes = if self.min_bytes == 0 { len } else { len.min(self.min_bytes) };
-            }
-            self.values.push(value.clone());
-            self.forms = OnceCell::new();
+    /// Adds a value that was handed out.
+    pub fn add(&mut self, value: &Secret) {
+        if self.values.contains(value) {
+            return;
         }
+        let len = value.expose().len();
+        if len >= MIN_PART_BYTES {
+            // The shortest form is the value itself, or base64 without its ends.
+            let len = len.min((len * 4 / 3).saturating_sub(4));
+            self.min_bytes = if self.min_bytes == 0 { len } else { len.min(self.min_bytes) };
+        }
+        self.values.push(value.clone());
+        self.forms = OnceCell::new();
     }
 
-    fn forms(&self) -> &Forms {
-        self.forms.get_or_init(|| Forms::of(&self.values))
+    fn forms(&self) -> &[Form] {
+        self.forms.get_or_init(|| {
+            let mut forms = Vec::new();
+            self.values.iter().for_each(|value| add_forms(&mut forms, value.expose()));
+            forms
+        })
     }
 
-    /// The text with `[redacted]` for each value and each longer part of one, cut after [`MAX_TEXT_BYTES`].
-    pub(crate) fn redact(&self, text: &str) -> String {
+    /// The text with `[redacted]` for each value and each longer part of one, cut after 2 KiB.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
         let text = text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or_default();
-        let (units, forms) = (decoded(text), &self.forms().list);
+        let units = decoded(text);
         let (mut redacted, mut copied, mut place) = (String::new(), 0, 0);
         while place < units.len() {
-            let run = forms.iter().map(|form| run(form, &units, place)).max().unwrap_or_default();
-            let (Some(first), Some(last)) = (units.get(place), units.get(place + run.saturating_sub(1))) else { break };
-            if run > 0 {
+            let longest = self.forms().iter().map(|form| run(form.as_bytes(), &units, place)).max().unwrap_or_default();
+            let (Some(first), Some(last)) = (units.get(place), units.get(place + longest.saturating_sub(1))) else {
+                break;
+            };
+            if longest > 0 {
                 // A run that begins or ends inside a character takes the whole of it.
                 redacted.push_str(text.get(copied..first.start.max(copied)).unwrap_or_default());
-                redacted.push_str("[redacted]");
+                redacted.push_str(REDACTED);
                 copied = last.end.max(copied);
             }
-            place += run.max(1);
+            place += longest.max(1);
         }
         redacted.push_str(text.get(copied..).unwrap_or_default());
         redacted
     }
 
-    /// True if a text holds a whole value. Unlike [`redact`](Self::redact), this leaves texts alone that only resemble one.
-    pub(crate) fn finds(&self, text: &str) -> bool {
+    /// True if a text holds a whole value of at least 8 bytes. Unlike [`redact`](Self::redact), this leaves texts alone that only
+    /// resemble one. Takes time linear in the text.
+    #[must_use]
+    pub fn finds(&self, text: &str) -> bool {
         if self.min_bytes == 0 || text.len() < self.min_bytes {
             return false;
         }
-        let forms = self.forms();
-        let is_plain = !text.contains(['%', '\\', '&']);
-        let bytes = Zeroizing::new(if is_plain {
-            text.bytes().map(fold).collect::<Vec<_>>()
-        } else {
+        let bytes = Zeroizing::new(if text.contains(['%', '\\', '&']) {
             decoded(text).into_iter().map(|unit| unit.byte).collect()
+        } else {
+            text.bytes().map(fold).collect::<Vec<_>>()
         });
-        let mut rest = bytes.as_slice();
-        while let [first, second, ..] = rest {
-            let (word, bit) = beginning(*first, *second);
-            let may_begin = forms.beginnings.get(word).is_some_and(|word| word & bit != 0);
-            if may_begin && forms.list.iter().any(|form| form.len() >= MIN_PART_BYTES && rest.starts_with(form)) {
-                return true;
-            }
-            rest = rest.split_first().map_or(rest, |(_, rest)| rest);
-        }
-        false
+        // Bytes that are no text belong to no value.
+        let text = String::from_utf8_lossy(&bytes);
+        self.forms().iter().any(|form| form.len() >= MIN_PART_BYTES && text.contains(form.as_str()))
+    }
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").finish_non_exhaustive()
     }
 }
 
@@ -178,9 +159,13 @@ fn run(form: &[u8], units: &[Unit], place: usize) -> usize {
     if is_removed { longest } else { 0 }
 }
 
-/// Folds bytes for a comparison without regard to case, to the two alphabets of base64, and to `+` for a space.
-fn folded(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-    Zeroizing::new(bytes.iter().map(|byte| fold(*byte)).collect())
+/// Folds a text for a comparison without regard to case, to the two alphabets of base64, and to `+` for a space.
+fn folded(text: &str) -> Form {
+    Zeroizing::new(
+        text.chars()
+            .map(|c| u8::try_from(c).ok().filter(u8::is_ascii).map_or(c, |byte| char::from(fold(byte))))
+            .collect(),
+    )
 }
 
 fn fold(byte: u8) -> u8 {
@@ -213,10 +198,6 @@ fn decoded(text: &str) -> Vec<Unit> {
 
 /// The code and the length of the escape at the beginning of a text.
 fn escape(text: &str) -> Option<(u32, usize)> {
-    let hex = |digits: &str| {
-        let is_hex = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if is_hex { u32::from_str_radix(digits, 16).ok() } else { None }
-    };
     if let Some(mut rest) = text.strip_prefix('%') {
         // `%25` is an encoded `%`, which may begin another escape.
         while let Some(inner) =

@@ -1,6 +1,7 @@
 //! Sends a request, and sends it again while that may help and the action's bounds allow it.
 
 use core::cell::RefCell;
+use core::time::Duration;
 
 use crate::api::service_error::{ErrorResponse, RpcCode};
 use crate::classify;
@@ -66,10 +67,19 @@ impl Sender {
                 }
                 Err(error) => {
                     let is_final = !error.fault.is_transient();
-                    let lacked_time = is_hurried && error.fault == TransportFault::Timeout;
-                    let error = classify::no_response(&self.settings.base_url, error, &redactor.borrow(), changed_user);
+                    let is_timeout = error.fault == TransportFault::Timeout;
+                    let lacked_time = is_hurried && is_timeout;
+                    let mut error =
+                        classify::no_response(&self.settings.base_url, error, &redactor.borrow(), changed_user);
                     if is_final {
                         return Err(error.into());
+                    }
+                    // It was the action's time that was up, and not the server's.
+                    if let Error::Unavailable { cause, .. } = &mut error
+                        && is_timeout
+                        && self.time_left().is_err()
+                    {
+                        *cause = UnavailableCause::Deadline(self.settings.deadline);
                     }
                     SendError { error, lacked_time }
                 }
@@ -77,7 +87,7 @@ impl Sender {
             if changed_user.is_some() {
                 return Err(failure);
             }
-            match self.pause(attempt, &failure.error).await? {
+            match self.pause(attempt, failure.error.retry_after()).await? {
                 Pause::Elapsed => attempt += 1,
                 Pause::NoAttemptLeft => return Err(failure),
                 Pause::NoTimeLeft => return Err(SendError { lacked_time: true, ..failure }),
@@ -86,7 +96,7 @@ impl Sender {
     }
 
     /// The time until the deadline; an error if it has passed.
-    pub(crate) fn time_left(&self) -> Result<core::time::Duration, SendError> {
+    pub(crate) fn time_left(&self) -> Result<Duration, SendError> {
         let left = self.deadline.since(self.effects.now());
         if left.is_zero() {
             let cause = UnavailableCause::Deadline(self.settings.deadline);
@@ -96,10 +106,10 @@ impl Sender {
         Ok(left)
     }
 
-    /// Waits before the attempt after this one, if there is one.
-    pub(crate) async fn pause(&self, attempt: u32, error: &Error) -> Result<Pause, Error> {
+    /// Waits before the attempt after this one, if there is one, for this time at least.
+    pub(crate) async fn pause(&self, attempt: u32, at_least: Option<Duration>) -> Result<Pause, Error> {
         let now = self.effects.now();
-        let pause = retry::pause(attempt, error.retry_after(), now);
+        let pause = retry::pause(attempt, at_least, now);
         if attempt >= self.settings.max_attempts {
             return Ok(Pause::NoAttemptLeft);
         }

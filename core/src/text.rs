@@ -57,6 +57,12 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// The number in hexadecimal digits. `None` if there are none, or others, or more than eight.
+pub(crate) fn hex(digits: &str) -> Option<u32> {
+    let add = |number: u32, c: char| Some(number << 4 | c.to_digit(16)?);
+    digits.chars().try_fold(0, add).filter(|_| (1..=8).contains(&digits.len()))
+}
+
 /// The text without ASCII white space and byte-order marks at its ends.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}')

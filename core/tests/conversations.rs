@@ -7,7 +7,7 @@ use std::time::Duration;
 use onepassword_users_core::{
     ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, Listing, LookupError,
     MAX_USERS, QueryError, Request, Response, Session, SettingError, StateFilter, Step, TooMany, TransportError,
-    TransportFault, UnavailableCause, UserRef,
+    TransportFault, UnavailableCause, UserRef, UserState,
 };
 use onepassword_users_simulator::{Account, Person, Service};
 use onepassword_users_test_kit::driver::{ACCOUNT, SECRET, World, application, ask};
@@ -435,6 +435,10 @@ fn a_repeated_page_token_is_an_error() {
 #[test]
 fn overlapping_pages_yield_every_user_once() {
     let mut world = World::new(with_tokens(|request| {
+        // B was reactivated between the two pages.
+        if request.path_and_query.ends_with("/B") {
+            return ok(&user("B", "ACTIVE"));
+        }
         let first = !request.path_and_query.contains("page_token");
         let (ids, next) = if first { (["A", "B"], r#","next_page_token":"x""#) } else { (["B", "C"], "") };
         ok(&format!(r#"{{"results":[{},{}]{next}}}"#, user(ids[0], "ACTIVE"), user(ids[1], "SUSPENDED")))
@@ -443,6 +447,10 @@ fn overlapping_pages_yield_every_user_once() {
     assert_eq!(users.iter().map(|user| user.id.as_str()).collect::<Vec<_>>(), ["A", "B", "C"]);
     let user = world.run(Session::new().get_user(UserRef::Email("b@EXAMPLE.com".into()))).unwrap();
     assert_eq!(user.id, "B", "one id seen twice is one user");
+    assert_eq!(user.state, UserState::Active, "its state is looked up");
+    let users = vec![UserRef::Email("b@example.com".into()), UserRef::Email("a@example.com".into())];
+    let found = world.run(Session::new().find_users(users)).unwrap();
+    assert!(matches!(found.as_slice(), [Err(Error::InvalidResponse { .. }), Ok(_)]), "{found:?}");
 }
 
 #[test]

@@ -171,7 +171,25 @@ fn row_4_absence_is_claimed_only_if_it_is_shown() {
             ErrorCode::Misconfigured,
             3,
         ),
-        ((404, r#"{"message":"user not found"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 2),
+        ((404, r#"{"message":"user not found"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
+        ((404, r#"{"message":"user not found"}"#), (200, &*page(&[WENDY], "")), ErrorCode::UserNotFound, 3),
+        (
+            (404, r#"{"code":404,"message":"User WENDY does not exist."}"#),
+            (200, &*page(&[WENDY], "")),
+            ErrorCode::UserNotFound,
+            3,
+        ),
+        ((404, r#"{"code":5,"message":"account not found for user"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
+        ((404, r#"{"code":5,"message":"Unknown user agent"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
+        ((404, r#"{"code":5,"message":"user api not found"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
+        ((404, r#"{"code":5,"message":"user does not have access"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
+        (
+            (404, r#"{"status":404,"error":"Not Found","message":"No static resource."}"#),
+            (404, NOT_FOUND),
+            ErrorCode::Misconfigured,
+            2,
+        ),
+        ((404, NOT_FOUND), (200, r#"{"results":[null]}"#), ErrorCode::Unavailable, 3),
     ] {
         for secret in ["client-secret", "access-token"] {
             let mut world =
@@ -204,6 +222,14 @@ fn row_4_an_earlier_answer_with_the_same_token_shows_the_routes() {
     assert_eq!(world.sent.len(), 1);
     // Another session knows nothing of it.
     fails(ErrorCode::Misconfigured, world.run(Session::new().get_user(UserRef::Id("NOBODY".into()))));
+}
+
+#[test]
+fn row_4_a_wrong_account_is_named() {
+    let words = r#"{"code":5,"message":"account not found"}"#;
+    let mut world = world(|_| answer(404, words));
+    let failure = fails(ErrorCode::Misconfigured, world.run(Session::new().get_user(wendy())));
+    assert_eq!(failure.subject.unwrap().name, "account-id");
 }
 
 /// A gateway without the routes of changes: the user was there a moment ago.
@@ -369,19 +395,34 @@ fn row_10_the_answer_to_a_change_by_address_is_about_that_address() {
             _ => answer(200, WENDY),
         }
     };
+    // Whatever a look shows afterwards.
+    for (after, look) in [(other, other), (other, SUSPENDED), (r#"{"id":"OTHER","state":"SUSPENDED"}"#, SUSPENDED)] {
+        for user in [email("wendy@x.org"), known()] {
+            let mut sent = false;
+            let mut world = world(|request| {
+                sent |= is_change(request);
+                if sent && !is_change(request) { answer(200, look) } else { service(after)(request) }
+            });
+            let failure =
+                fails(ErrorCode::InvalidResponse, world.run(Session::new().suspend_user(user, ChangeMode::Apply)));
+            assert!(failure.may_have_changed && failure.user_id.as_deref() == Some("WENDY"), "{failure:?}");
+            assert!(world.sent.last().unwrap().contains(":suspend"), "{:?}", world.sent);
+        }
+    }
+    // After an answer that was lost as well.
     let mut sent = false;
-    let mut world_of_other = world(|request| {
+    let mut world_of_lost = world(|request| {
         sent |= is_change(request);
-        if sent { answer(200, other) } else { service(other)(request) }
+        match (is_change(request), sent) {
+            (true, _) => answer(503, ""),
+            (false, true) => answer(200, other),
+            (false, false) => service(other)(request),
+        }
     });
-    world_of_other.values.insert("max-attempts", "2".into());
-    let failure = fails(
-        ErrorCode::InvalidResponse,
-        world_of_other.run(Session::new().suspend_user(email("wendy@x.org"), ChangeMode::Apply)),
-    );
-    assert!(failure.may_have_changed && failure.user_id.as_deref() == Some("WENDY"), "{failure:?}");
-    let mut world_of_known = world(service(other));
-    fails(ErrorCode::InvalidResponse, world_of_known.run(Session::new().suspend_user(known(), ChangeMode::Apply)));
+    let failure =
+        fails(ErrorCode::Unavailable, world_of_lost.run(Session::new().suspend_user(known(), ChangeMode::Apply)));
+    assert!(failure.may_have_changed);
+    assert_eq!(world_of_lost.sent.iter().filter(|request| request.contains(':')).count(), 1, "it is not sent again");
     // A missing address is not another one, and an address in another form is the same.
     for after in
         [r#"{"id":"WENDY","state":"SUSPENDED"}"#, r#"{"id":"WENDY","email":"WENDY@X.org","state":"SUSPENDED"}"#]
@@ -466,6 +507,40 @@ fn row_22_a_change_is_proved_by_a_look_if_the_answer_does_not() {
             assert_eq!((changes, never.sent.len()), (1, 1 + 1 + 1 + 4), "{:?}", never.sent);
         }
     }
+}
+
+#[test]
+fn row_22_a_slow_suspension_has_time_to_show() {
+    for (headers, ready) in [(&[][..], 10), (&[("Retry-After", "20")][..], 50)] {
+        let mut sent_at = None;
+        let mut world = World::new(|request: &Request, now: &mut Duration| match () {
+            () if is_token(request) => answer(200, TOKEN),
+            () if is_change(request) => {
+                sent_at = Some(*now);
+                with_headers(202, headers, "{}")
+            }
+            () if sent_at.is_some_and(|sent| *now >= sent + Duration::from_secs(ready)) => answer(200, SUSPENDED),
+            // A copy of the account that does not know the user yet.
+            () if sent_at.is_some_and(|sent| *now >= sent + Duration::from_secs(2)) => answer(404, NOT_FOUND),
+            () => answer(200, WENDY),
+        });
+        let change = world.run(Session::new().suspend_user(wendy(), ChangeMode::Apply)).unwrap();
+        assert_eq!(change.outcome, ChangeOutcome::Changed, "after {ready} s");
+    }
+}
+
+#[test]
+fn a_timeout_at_the_deadline_is_called_so() {
+    let mut world = World::new(|request: &Request, now: &mut Duration| {
+        if is_token(request) {
+            return answer(200, TOKEN);
+        }
+        *now += request.total_timeout;
+        Err(TransportError { fault: onepassword_users_core::TransportFault::Timeout, detail: String::new() })
+    });
+    world.values.insert("deadline", "5".into());
+    let failure = fails(ErrorCode::Unavailable, world.run(Session::new().get_user(wendy())));
+    assert!(failure.message.contains("deadline of 5 s"), "{}", failure.message);
 }
 
 #[test]

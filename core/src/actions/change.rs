@@ -83,9 +83,14 @@ impl Change<'_> {
             }
             let is_conflict = error.status() == Some(409);
             let is_transient = is_conflict || error.status().is_none_or(retry::is_transient);
-            let may_go_on = is_transient && self.client.pause(attempt, &error).await? == Pause::Elapsed;
+            let pause = if is_transient { self.client.pause(attempt, &error).await } else { Ok(Pause::NoAttemptLeft) };
             let is_unclear = error.may_have_changed();
             let error = if is_unclear { error } else { unclear.unwrap_or(error) };
+            // A driver that fails to wait does not make the outcome any clearer.
+            let may_go_on = match pause {
+                Err(failure) if !error.may_have_changed() => return Err(failure),
+                pause => matches!(pause, Ok(Pause::Elapsed)),
+            };
             if is_unclear || is_conflict {
                 match self.look().await {
                     // The id may belong to somebody else by now.
@@ -106,7 +111,9 @@ impl Change<'_> {
     async fn refusal(&self, error: Error, unclear: Option<Error>) -> Error {
         let error = match error {
             // The user was there a moment ago, so the route may be missing instead.
-            Error::UserNotFound { user, service: Some(service) } if !classify::speaks_of_user(&service) => {
+            Error::UserNotFound { user, service: Some(service) }
+                if !classify::is_about_missing_user(&service, self.id.as_str()) =>
+            {
                 match self.look().await {
                     Ok(_) => self.client.unknown_route(service),
                     Err(Error::UserNotFound { .. }) => Error::UserNotFound { user, service: Some(service) },
@@ -122,12 +129,15 @@ impl Change<'_> {
     }
 
     /// The user after a change that the service accepted. If its answer does not show the change, the user is looked up, several
-    /// times if needed: the service may need a while.
+    /// times if needed: the service may need a while. An answer about somebody else is an error, whatever a look shows.
     async fn settle(&self, answer: &Answer) -> Result<User, Error> {
-        let user = user_of(self.client, answer, self.id);
-        let mut error = match user.map(|user| self.problem(&user).map_or(Ok(user), Err)) {
-            Ok(Ok(user)) => return Ok(user),
-            Ok(Err(problem)) => self.client.invalid(answer, &problem),
+        let mut error = match user_of(self.client, answer, self.id) {
+            Ok(user) => match self.problem(&user) {
+                None => return Ok(user),
+                Some(problem) if self.has_other_address(&user) => return Err(self.client.invalid(answer, &problem)),
+                Some(problem) => self.client.invalid(answer, &problem),
+            },
+            Err(error) if answer.body.is_ok() => return Err(error),
             Err(error) => error,
         };
         let mut attempt = 1;
@@ -137,9 +147,11 @@ impl Change<'_> {
                     None => return Ok(user),
                     Some(problem) => error = self.client.invalid(answer, &problem),
                 },
-                Err(_) => return Err(error),
+                // A copy of the account that does not know of the change yet may not answer at all.
+                Err(failure) if failure.is_retryable() => return Err(error),
+                Err(_) => {}
             }
-            if self.client.pause(attempt, &error).await? != Pause::Elapsed {
+            if !matches!(self.client.pause_for_change(attempt, answer).await, Ok(Pause::Elapsed)) {
                 return Err(error);
             }
             attempt += 1;

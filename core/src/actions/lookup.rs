@@ -17,13 +17,20 @@ use crate::values::user::{Target, User, UserId, UserRef, is_unreadable};
 
 /// Finds the user that `target` refers to.
 pub(crate) async fn find(client: &Client, target: &Target) -> Result<User, CallError> {
+    let listed;
     let (id, email) = match target {
         Target::Id(id) => (id, None),
         Target::Known(id, email) => (id, Some(email)),
         Target::Email(email) => {
             let mut searches = Searches::new([email.clone()]);
             searches.run(client, &mut false).await?;
-            return Ok(searches.result(email)?);
+            let user = searches.result(email)?;
+            match UserId::exact(&user.id).filter(|_| searches.has_two_states(email)) {
+                // The list cannot tell the state.
+                Some(id) => listed = id,
+                None => return Ok(user),
+            }
+            (&listed, Some(email))
         }
     };
     let user = get(client, id).await?;
@@ -71,10 +78,15 @@ pub(crate) async fn find_all(client: &Client, users: &[UserRef]) -> Result<Vec<R
         let result = match (Target::parse(user), &not_searched, &failed) {
             (Err(error), _, _) => Err(error.into()),
             (Ok(Target::Email(_)), Some(error), _) | (Ok(_), _, Some(error)) => Err(error.clone()),
+            (Ok(Target::Email(email)), None, None) if searches.has_two_states(&email) => Err(unreadable(&format!(
+                "the user with the address {} is listed in two states",
+                Quoted(email.as_str())
+            ))),
             (Ok(Target::Email(email)), None, None) => searches.result(&email),
             (Ok(target), _, None) => match find(client, &target).await {
                 Err(failure) if failure.is_token_failure && !has_answer => return Err(failure.error),
                 Err(failure) => {
+                    has_answer |= !failure.is_token_failure && failure.error.status().is_some();
                     if failure.is_token_failure || concerns_all(&failure.error) {
                         failed = Some(failure.error.clone());
                     }
@@ -109,6 +121,7 @@ fn concerns_all(error: &Error) -> bool {
     matches!(
         error,
         Error::Unauthenticated { .. }
+            | Error::Intermediary { .. }
             | Error::RateLimited { .. }
             | Error::Unavailable { cause: UnavailableCause::Deadline(_), .. }
     )
@@ -119,7 +132,7 @@ pub(crate) async fn get(client: &Client, id: &UserId) -> Result<User, CallError>
     match client.call(&ApiCall::Get(id)).await {
         Ok(answer) => Ok(user_of(client, &answer, id)?),
         Err(CallError { error: Error::UserNotFound { user, service: Some(service) }, .. }) => {
-            show_absence(client, &service).await?;
+            show_absence(client, id, &service).await?;
             Err(Error::UserNotFound { user, service: Some(service) }.into())
         }
         Err(failure) => Err(failure),
@@ -135,10 +148,10 @@ pub(crate) fn user_of(client: &Client, answer: &Answer, id: &UserId) -> Result<U
     }
 }
 
-/// Shows that a 404 means a missing user, and not a missing route, for which the service's gateway has the same form: its words are
-/// about a user, or the service has answered a resource route, or it lists users, or it refuses that for lack of a permission.
-async fn show_absence(client: &Client, service: &ServiceError) -> Result<(), CallError> {
-    if classify::speaks_of_user(service) || client.has_routes() {
+/// Shows that a 404 means a missing user, and not a missing route, for which the service's gateway has the same form: its words say
+/// so, or the service has answered a resource route, or it lists users, or it refuses that for lack of a permission.
+async fn show_absence(client: &Client, id: &UserId, service: &ServiceError) -> Result<(), CallError> {
+    if classify::is_about_missing_user(service, id.as_str()) || client.has_routes() {
         return Ok(());
     }
     let Err(failure) = look(client).await else { return Ok(()) };
@@ -148,7 +161,7 @@ async fn show_absence(client: &Client, service: &ServiceError) -> Result<(), Cal
         {
             Ok(())
         }
-        Error::Misconfigured { service: Some(service), .. } => Err(client.unknown_route(service).into()),
+        error @ Error::Misconfigured { .. } => Err(error.into()),
         error if error.is_retryable() || failure.is_token_failure => Err(CallError { error, ..failure }),
         _ => Err(Error::Unavailable {
             cause: UnavailableCause::Unproven(service.clone()),
@@ -164,6 +177,8 @@ struct Search {
     email: Email,
     found: Option<User>,
     ids: Vec<String>,
+    /// The user was listed twice, in different states.
+    has_two_states: bool,
     /// The users whose addresses are nearly the same.
     similar: Vec<String>,
 }
@@ -182,7 +197,7 @@ impl Searches {
         let mut list: Vec<Search> = Vec::new();
         for email in emails {
             if !list.iter().any(|search| search.email.matches(email.as_str())) {
-                list.push(Search { email, found: None, ids: Vec::new(), similar: Vec::new() });
+                list.push(Search { email, found: None, ids: Vec::new(), has_two_states: false, similar: Vec::new() });
             }
         }
         Self { list, unidentified: None, has_addresses: false }
@@ -213,7 +228,8 @@ impl Searches {
             let ids = match search.email.compare(&address) {
                 Comparison::Different => continue,
                 Comparison::Same => {
-                    search.found.get_or_insert_with(|| user.clone());
+                    let found = search.found.get_or_insert_with(|| user.clone());
+                    search.has_two_states |= found.id == user.id && found.service_state != user.service_state;
                     &mut search.ids
                 }
                 Comparison::Near => &mut search.similar,
@@ -225,6 +241,12 @@ impl Searches {
         }
     }
 
+    /// True if the one user with this address was listed twice, in different states.
+    fn has_two_states(&self, email: &Email) -> bool {
+        let mut searches = self.list.iter().filter(|search| search.has_two_states && search.ids.len() == 1);
+        searches.any(|search| search.email.matches(email.as_str()))
+    }
+
     /// The result for one of the addresses.
     fn result(&self, email: &Email) -> Result<User, Error> {
         let search = self.list.iter().find(|search| search.email.matches(email.as_str()));
@@ -233,9 +255,10 @@ impl Searches {
             return Err(Error::UserNotFound { user: UserRef::Email(email()), service: None });
         };
         // With white space removed from an id, as from any caller's, it might be that of another user.
-        if let Some(id) = ids.iter().chain(similar).find(|id| UserId::exact(id).is_none()) {
+        let named = if ids.is_empty() { similar } else { ids };
+        if let Some(id) = named.iter().find(|id| UserId::exact(id).is_none()) {
             return Err(unreadable(&format!(
-                "a user with this address has an id that no request can have: {}",
+                "a user with this address, or a similar one, has an id that no request can have: {}",
                 Quoted(id)
             )));
         }

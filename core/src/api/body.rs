@@ -19,7 +19,7 @@ use crate::values::user::{UNREADABLE, User, UserState, is_unreadable};
 const MAX_ID_BYTES: usize = 1024;
 
 /// The longest token that is accepted, in bytes. Servers refuse longer headers.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+const MAX_TOKEN_BYTES: usize = 4 * 1024;
 
 /// The reason why a body cannot be used. Its text may hold keys of the body, which the caller has to clean; it holds nothing of
 /// a token response.

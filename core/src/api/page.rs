@@ -7,6 +7,7 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::cmp::Ordering;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -25,7 +26,7 @@ const MAX_NAMED_KEYS: usize = 5;
 /// One page of a list.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    /// The users. Fields that could not be read hold U+FFFD; an id that could not be read is empty.
+    /// The users. U+FFFD stands for what could not be read; an id that is no text, or too long, is empty.
     pub(crate) users: Vec<User>,
     pub(crate) next_page_token: Option<String>,
     hints: Vec<Hint>,
@@ -54,27 +55,36 @@ impl Page {
         };
         let next_page_token = match next_page_token {
             Field::Text(token) if is_unreadable(&token) => return Err(BodyError::PageToken),
-            Field::Text(token) if !token.is_empty() => Some(token),
+            Field::Text(token) if !token.trim().is_empty() => Some(token),
             Field::Number(number) if number > 0 => Some(format!("{number}")),
-            Field::Absent | Field::Text(_) | Field::Number(_) => None,
+            Field::Absent | Field::Text(_) | Field::Number(_) | Field::Bool(false) => None,
             _ => return Err(BodyError::PageToken),
         };
         Ok(Self { users, next_page_token, hints, denies_more })
     }
 
-    /// The key that claims that the list goes on, although there is no page token.
+    /// Notes the headers of the response that may say that the list goes on: links (RFC 8288), a range of the users, and `x-`
+    /// headers such as `X-Next-Page`.
+    pub(crate) fn note_headers(&mut self, response: &Response) {
+        let headers =
+            response.headers.iter().filter_map(|(name, value)| Some((name, core::str::from_utf8(value).ok()?)));
+        for (name, value) in headers {
+            let hint = match name.to_ascii_lowercase().as_str() {
+                "link" if links_to_next(value) => Some((Topic::More, Field::Odd)),
+                "content-range" => value.rsplit_once('/').map(|(_, total)| (Topic::Total, Field::Text(total.into()))),
+                name => name.strip_prefix("x-").and_then(Topic::of).map(|topic| (topic, Field::Text(value.into()))),
+            };
+            if let Some((topic, value)) = hint {
+                self.hints.push(Hint { key: cut(name).to_owned(), topic, value });
+            }
+        }
+    }
+
+    /// The key or header that claims that the list goes on, although there is no page token.
     pub(crate) fn claim_of_more(&self, extent: &Extent<'_>) -> Option<&str> {
         let claim = self.hints.iter().find(|hint| hint.claims_more(extent, self.denies_more));
         claim.map(|hint| hint.key.as_str())
     }
-}
-
-/// True if the headers of a response link to a next page (RFC 8288).
-pub(crate) fn links_to_next(response: &Response) -> bool {
-    response.header("link").is_some_and(|links| {
-        let links = links.to_ascii_lowercase();
-        ["rel=next", "rel=\"next"].iter().any(|rel| links.contains(rel))
-    })
 }
 
 /// An unknown key that may say something about the end of the list.
@@ -102,41 +112,59 @@ enum Topic {
     Pages,
 }
 
+/// The topics of whole names, in lower case and without separators.
+const NAMES: &[(Topic, &str)] = &[
+    (
+        Topic::Total,
+        "totalsize count odatacount usercount resultcount itemcount fullcount numfound numresults total totalcount totalusers \
+         totaluser usertotal totalusercount totalresults totalresultcount totalitems totalitemcount totalrecords totalelements \
+         totalhits totalrows totalentries totalnumber totalavailable",
+    ),
+    (Topic::Pages, "pages pagecount numpages totalpages totalpagecount"),
+    (Topic::Place, "after startingafter lastevaluatedkey pagekey pagestate"),
+    (
+        Topic::End,
+        "last islast lastpage islastpage isfinalpage end isend done isdone complete completed iscomplete finished exhausted",
+    ),
+    (Topic::More, "error errors unreachable timedout limitreached"),
+];
+
+/// The topics of words within a name. The first that fits counts; `None` is for names that mean something else, such as the cursor
+/// of the place where this page ended, which the last page has as well.
+const PARTS: &[(Option<Topic>, &str)] = &[
+    (Some(Topic::More), "hasnext"),
+    (None, "prev size sync info learn readmore time zone utc nextjs maintenance billing version endcursor startcursor"),
+    (
+        Some(Topic::More),
+        "next more continu truncated incomplete partial exceeded remainingpage remaininguser remainingitem itemsremaining",
+    ),
+    (Some(Topic::Place), "cursor pagetoken skiptoken resum scroll marker bookmark"),
+    (Some(Topic::Offset), "offset"),
+];
+
 impl Topic {
     fn of(key: &str) -> Option<Self> {
         let name: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        let has = |words: &[&str]| words.iter().any(|word| name.contains(word));
-        if name == "totalsize" {
-            return Some(Self::Total);
+        if let Some((topic, _)) = NAMES.iter().find(|(_, names)| names.split(' ').any(|other| other == name)) {
+            return Some(*topic);
         }
-        if has(&["prev", "size", "sync", "info", "learn", "time", "zone"]) && !has(&["hasnext"]) {
-            return None;
-        }
-        if has(&["next", "more", "continu", "truncated", "incomplete", "partial", "remainingpage", "remaininguser"]) {
-            return Some(Self::More);
-        }
-        if has(&["cursor", "pagetoken", "skiptoken", "resum", "scroll", "marker"]) || name == "after" {
-            return Some(Self::Place);
-        }
-        if has(&["offset"]) {
-            return Some(Self::Offset);
-        }
-        if ["islast", "islastpage", "lastpage", "isend", "done", "isdone", "complete", "iscomplete"]
-            .contains(&name.as_str())
-        {
-            return Some(Self::End);
-        }
-        match name.replacen("total", "", 1).as_str() {
-            // A count above the number of users read is no count of a page.
-            "count" | "odatacount" | "usercount" | "resultcount" | "itemcount" if !name.contains("total") => {
-                Some(Self::Total)
-            }
-            "pages" | "pagecount" => Some(Self::Pages),
-            rest if rest.len() == name.len() => None,
-            "" | "count" | "users" | "usercount" | "results" | "resultcount" | "items" | "itemcount" | "records"
-            | "elements" | "hits" | "rows" | "entries" | "number" => Some(Self::Total),
-            _ => None,
-        }
+        PARTS.iter().find(|(_, parts)| parts.split(' ').any(|part| name.contains(part)))?.0
+    }
+
+    /// True if a value of false says that the list is complete.
+    fn is_denied_by_false(key: &str) -> bool {
+        ["hasmore", "hasnext", "hasnextpage"].iter().any(|name| is_key(key, name))
+    }
+}
+
+/// True if a value says no, or nothing.
+fn is_blank(value: &Field) -> bool {
+    match value {
+        Field::Absent | Field::Empty | Field::Negative | Field::Bool(false) | Field::Number(0) => true,
+        Field::Text(text) => ["", "0", "-1", "false", "no", "null", "nil", "none", "undefined"]
+            .iter()
+            .any(|blank| text.trim().eq_ignore_ascii_case(blank)),
+        Field::Bool(true) | Field::Number(_) | Field::Odd => false,
     }
 }
 
@@ -144,30 +172,27 @@ impl Hint {
     fn claims_more(&self, extent: &Extent<'_>, denies_more: bool) -> bool {
         let number = match &self.value {
             Field::Number(number) => Some(*number),
-            Field::Text(text) => text.parse().ok(),
+            Field::Text(text) => text.replace(',', "").parse().ok(),
             _ => None,
         };
-        let is_filled = match &self.value {
-            Field::Absent | Field::Empty | Field::Negative | Field::Bool(false) | Field::Number(0) => false,
-            Field::Text(text) => {
-                !["", "0", "-1", "false", "null", "none"].iter().any(|empty| text.eq_ignore_ascii_case(empty))
-            }
-            Field::Bool(true) | Field::Number(_) | Field::Odd => true,
-        };
+        let is_filled = !is_blank(&self.value);
         let is_echo = matches!((&self.value, extent.page_token), (Field::Text(text), Some(token)) if text == token);
-        match self.topic {
-            Topic::More => is_filled,
-            Topic::Place => is_filled && !denies_more && !is_echo,
-            Topic::Offset => match (number, extent.read) {
-                // The offset of the last page itself is below the number of users.
-                (Some(number), Some((users, _))) => is_filled && !denies_more && number >= users,
-                // A service with page tokens names the place of a continuation.
-                (Some(_), None) => false,
-                (None, _) => is_filled && !denies_more && !is_echo,
+        let is_above = |read: u64| number.is_some_and(|number| number > read);
+        match (self.topic, extent.read) {
+            (Topic::More, _) => is_filled,
+            (Topic::Place, _) => is_filled && !denies_more && !is_echo,
+            // The offset of the last page itself is below the number of users. A service with page tokens names the place of a
+            // continuation.
+            (Topic::Offset, read) => match number {
+                Some(number) => is_filled && !denies_more && read.is_some_and(|(users, _)| number >= users),
+                None => is_filled && !denies_more && !is_echo,
             },
-            Topic::End => self.value == Field::Bool(false),
-            Topic::Total => extent.read.zip(number).is_some_and(|((users, _), total)| total > users),
-            Topic::Pages => extent.read.zip(number).is_some_and(|((_, pages), total)| total > pages),
+            // The number of the last page, or false.
+            (Topic::End, read) => {
+                self.value != Field::Absent && is_blank(&self.value) || read.is_some_and(|(_, pages)| is_above(pages))
+            }
+            (Topic::Total, read) => read.is_some_and(|(users, _)| is_above(users)),
+            (Topic::Pages, read) => read.is_some_and(|(_, pages)| is_above(pages)),
         }
     }
 }
@@ -183,6 +208,19 @@ struct Body {
     others: Vec<String>,
 }
 
+/// True if one of the links in a header leads to the next page.
+fn links_to_next(links: &str) -> bool {
+    links.split([';', ',']).any(|parameter| {
+        let relations = parameter.split_once('=').filter(|(name, _)| name.trim().eq_ignore_ascii_case("rel"));
+        relations.is_some_and(|(_, relations)| is_next_relation(relations.trim().trim_matches(['"', '\''])))
+    })
+}
+
+/// True if a link's relations, separated by white space, contain the next page (RFC 8288).
+fn is_next_relation(relations: &str) -> bool {
+    relations.split_ascii_whitespace().any(|relation| relation.eq_ignore_ascii_case("next"))
+}
+
 /// The beginning of a key, as far as an error shows it.
 fn cut(key: &str) -> &str {
     key.get(..key.floor_char_boundary(200)).unwrap_or_default()
@@ -192,9 +230,14 @@ impl Body {
     /// Notes an unknown key with its value. `path` is the key with the object that it is in.
     fn note(&mut self, path: &str, key: &str, value: Field) {
         let Some(topic) = Topic::of(key) else { return };
-        self.denies_more |= topic == Topic::More && value == Field::Bool(false);
-        if self.hints.len() < MAX_HINTS {
-            self.hints.push(Hint { key: cut(path).to_owned(), topic, value });
+        self.denies_more |= Topic::is_denied_by_false(key) && is_blank(&value) && value != Field::Absent;
+        match MAX_HINTS.cmp(&self.hints.len()) {
+            Ordering::Greater => self.hints.push(Hint { key: cut(path).to_owned(), topic, value }),
+            // More than can be looked at, so none of it is trusted.
+            Ordering::Equal => {
+                self.hints.push(Hint { key: cut(path).to_owned(), topic: Topic::More, value: Field::Odd })
+            }
+            Ordering::Less => {}
         }
     }
 }
@@ -237,14 +280,17 @@ impl<'de> Visitor<'de> for BodyVisitor {
                 }
             } else {
                 let mut inner = |is_in_array: bool, inner: &str, value: Field| {
-                    let is_next = matches!(&value, Field::Text(rel) if rel.eq_ignore_ascii_case("next"));
-                    match (is_in_array, is_key(inner, "rel") && is_next) {
-                        (false, _) if Topic::of(inner).is_some() => {
+                    let is_total = || is_key(inner, "value") && Topic::of(&key) == Some(Topic::Total);
+                    let is_link = || ["rel", "relation", "type"].iter().any(|name| is_key(inner, name));
+                    let is_next = || matches!(&value, Field::Text(text) if is_next_relation(text));
+                    match is_in_array {
+                        true if is_link() && is_next() => body.note(&key, "next", value),
+                        true => {}
+                        false if is_total() => body.note(&key, &key, value),
+                        false if Topic::of(inner).is_some() => {
                             body.note(&format!("{}.{}", cut(&key), cut(inner)), inner, value);
                         }
-                        (false, _) => {}
-                        (true, true) => body.note(&key, "next", value),
-                        (true, false) => {}
+                        false => {}
                     }
                 };
                 let value = entries.next_value_seed(Reader::new(&mut inner))?;
@@ -313,6 +359,8 @@ mod tests {
             r#"{"results":null}"#,
             r#"{"next_page_token":""}"#,
             r#"{"next_page_token":0,"nextPageToken":null}"#,
+            r#"{"next_page_token":false}"#,
+            r#"{"next_page_token":" "}"#,
             r#"{"results":[],"version":1}"#,
             "\u{feff}{}",
         ] {
@@ -347,6 +395,7 @@ mod tests {
             "{\"next_page_token\":[]}",
             "{\"next_page_token\":-1}",
             "{\"next_page_token\":true}",
+            "{\"next_page_token\":\"a\\ud800\"}",
             "{\"next_page_token\":\"a\",\"nextPageToken\":\"b\"}",
         ] {
             assert!(page(body).is_err(), "{body}");
@@ -389,6 +438,18 @@ mod tests {
             (r#""@odata.count":1001"#, "@odata.count"),
             (r#""skipToken":"x""#, "skipToken"),
             (r#""partial":true"#, "partial"),
+            (r#""partial":false,"cursor":"x""#, "cursor"),
+            (r#""total":2500.0"#, "total"),
+            (r#""total":"2,500""#, "total"),
+            (r#""total":{"value":2500,"relation":"eq"}"#, "total"),
+            (r#""last":false"#, "last"),
+            (r#""finished":false"#, "finished"),
+            (r#""current_page":2,"last_page":3"#, "last_page"),
+            (r#""num_pages":3"#, "num_pages"),
+            (r#""unreachable":["b"]"#, "unreachable"),
+            (r#""errors":[{"message":"x"}]"#, "errors"),
+            (r#""LastEvaluatedKey":{"id":"x"}"#, "LastEvaluatedKey"),
+            (r#""links":[{"rel":"last next"}]"#, "links"),
             (r#""total_count":"2500""#, "total_count"),
             (r#""meta":{"totalResults":2500}"#, "meta.totalResults"),
             (r#""page":2,"total_pages":3"#, "total_pages"),
@@ -409,6 +470,9 @@ mod tests {
             r#""offset":500,"total":1000,"total_pages":2,"is_last":true,"total_seats":5000,"count":1000"#,
             r#""links":[{"rel":"prev"},{"rel":"self"}],"warnings":[{"next":"x"}],"deep":{"er":{"next":"x"}}"#,
             r#""more_info":"https://x","utc_time_offset":"+2","sum":1.5,"nothing":null"#,
+            r#""has_more":"no","cursor":"abc","next":"undefined","end_cursor":"abc","last":null,"last_page":2"#,
+            r#""next_maintenance":"2030-01-01","next_api_version":"v2","utc_offset":3600,"read_more":"https://x""#,
+            r#""seats":{"total_seats":5000},"errors":[],"error":null,"unreachable":[],"done":true,"end":"x""#,
         ] {
             assert_eq!(claim(keys), None, "{keys}");
         }
@@ -418,13 +482,45 @@ mod tests {
     }
 
     #[test]
-    fn row_1_a_header_may_link_to_the_next_page() {
-        let links = |link: &str| {
+    fn row_1_a_header_may_say_that_there_is_more() {
+        let claim = |headers: &[(&str, &str)]| {
             let mut response = Response::new(200, Vec::new());
-            response.headers.push(("Link".into(), link.as_bytes().to_vec()));
-            links_to_next(&response)
+            response.headers = headers.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+            let mut page = Page::default();
+            page.note_headers(&response);
+            page.claim_of_more(&Extent { page_token: None, read: Some((1000, 1)) }).is_some()
         };
-        assert!(links("</users?page=2>; rel=\"next\"") && links("</a>; rel=prev, </b>; Rel=next"));
-        assert!(!links("</a>; rel=\"prev\"") && !links(""));
+        for headers in [
+            &[("Link", "</users?page=2>; rel=\"next\"")][..],
+            &[("Link", "</a>; rel=prev, </b>; Rel=next")],
+            &[("link", "</a>; rel = \"next\"")],
+            &[("Link", "</a>; rel='self next'")],
+            &[("Link", "</a>; rel=prev"), ("Link", "</b>; rel=next; title=x")],
+            &[("X-Next-Page", "2")],
+            &[("X-Total-Count", "2500")],
+            &[("X-Has-More", "true")],
+            &[("Content-Range", "users 0-999/2500")],
+        ] {
+            assert!(claim(headers), "{headers:?}");
+        }
+        for headers in [
+            &[("Link", "</a>; rel=\"prev\"; title=\"next\"")][..],
+            &[("Link", "</a?x=next>; rel=prefetch")],
+            &[("Link", "")],
+            &[("X-Next-Page", ""), ("X-Total-Count", "1000"), ("X-NextJS-Cache", "HIT"), ("X-Request-Id", "next")],
+            &[("Content-Range", "users 0-999/1000"), ("Content-Range", "users 0-999/*"), ("Next", "x")],
+        ] {
+            assert!(!claim(headers), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn more_keys_than_can_be_looked_at_are_not_the_end() {
+        let keys = |count: usize| (0..count).map(|n| format!(r#""has_more{n}":false"#)).collect::<Vec<_>>().join(",");
+        assert_eq!(claim(&keys(MAX_HINTS)), None);
+        assert!(claim(&format!(r#"{},"has_more":true"#, keys(MAX_HINTS))).is_some());
+        // Neither does a long key take more than its own length.
+        let long = "k".repeat(100_000);
+        assert!(claim(&format!(r#""{long}":{{"next":1}}"#)).is_some_and(|key| key.len() < 500));
     }
 }

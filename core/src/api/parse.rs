@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use zeroize::Zeroizing;
 
+use crate::text::hex;
 use crate::values::user::UNREADABLE;
 
 /// Parses JSON. If that fails, it is tried once more with faults repaired that concern one text only.
@@ -67,11 +68,9 @@ enum Surrogate {
 
 /// The surrogate of an escape such as `ud83d`, after its backslash.
 fn surrogate(escape: &str) -> Option<Surrogate> {
-    match escape.as_bytes().get(..5)? {
-        [b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B', rest @ ..] if rest.is_ascii() => {
-            Some(Surrogate::Leading)
-        }
-        [b'u', b'd' | b'D', b'c'..=b'f' | b'C'..=b'F', rest @ ..] if rest.is_ascii() => Some(Surrogate::Trailing),
+    match hex(escape.strip_prefix('u')?.get(..4)?)? {
+        0xd800..=0xdbff => Some(Surrogate::Leading),
+        0xdc00..=0xdfff => Some(Surrogate::Trailing),
         _ => None,
     }
 }
@@ -79,7 +78,7 @@ fn surrogate(escape: &str) -> Option<Surrogate> {
 /// True if a key is this name, given in lower case and without separators: `nextpagetoken` for `next_page_token`,
 /// `nextPageToken` or `Next-Page-Token`.
 pub(crate) fn is_key(key: &str, name: &str) -> bool {
-    let letters = key.bytes().filter(|byte| !matches!(byte, b'_' | b'-' | b' '));
+    let letters = key.bytes().filter(|byte| !matches!(byte, b'_' | b'-'));
     letters.map(|byte| byte.to_ascii_lowercase()).eq(name.bytes())
 }
 
@@ -104,6 +103,19 @@ pub(crate) enum Field {
 }
 
 impl Field {
+    /// The field of a number with a point: some services send whole numbers so.
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "only whole numbers within the range are cast"
+    )]
+    pub(crate) fn of_float(number: f64) -> Self {
+        match number as u64 {
+            whole if number >= 0.0 && whole < u64::MAX >> 11 && number - whole as f64 == 0.0 => Self::Number(whole),
+            _ => Self::Odd,
+        }
+    }
+
     /// Takes a further value of the same key, or of the same key in another spelling. Two that differ cannot be read.
     pub(crate) fn put(&mut self, value: Self) {
         match self {
@@ -157,8 +169,8 @@ macro_rules! scalars {
             Ok($of(Field::Negative))
         }
 
-        fn visit_f64<E>(self, _: f64) -> Result<$value, E> {
-            Ok($of(Field::Odd))
+        fn visit_f64<E>(self, number: f64) -> Result<$value, E> {
+            Ok($of(Field::of_float(number)))
         }
     };
 }
@@ -266,6 +278,7 @@ mod tests {
             ("null", Field::Absent),
             ("\"\"", Field::Text(String::new())),
             ("7", Field::Number(7)),
+            ("7.0", Field::Number(7)),
             ("true", Field::Bool(true)),
             ("[]", Field::Empty),
             ("{}", Field::Empty),

@@ -109,11 +109,6 @@ struct Words {
 
 impl Words {
     fn read(&mut self, value: &Value) {
-        let text = |key: &str| match value.get(key) {
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
-            _ => None,
-        };
         // The error may be an object of its own, or the first of several.
         let inner = match (value, value.get("error"), value.get("errors")) {
             (_, Some(inner @ Value::Object(_)), _) => Some(inner),
@@ -130,7 +125,7 @@ impl Words {
             self.read_object(value);
         }
         // A text in the place of a code: `{"error": "The token has expired"}`.
-        if let Some(words) = text("error").filter(|words| words.contains(' '))
+        if let Some(words) = text(value, "error").filter(|words| words.contains(' '))
             && self.message.is_empty()
         {
             self.message = words;
@@ -139,12 +134,7 @@ impl Words {
 
     /// Reads one object. What is known already stays.
     fn read_object(&mut self, object: &Value) {
-        let text = |key: &str| match object.get(key) {
-            Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-            Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
-            _ => None,
-        };
-        let codes = ["code", "status", "error", "reason"].map(text);
+        let codes = ["code", "status", "error", "reason"].map(|key| text(object, key));
         if self.rpc_code.is_none() {
             self.rpc_code = codes.iter().flatten().find_map(|code| RpcCode::parse(code));
         }
@@ -170,11 +160,20 @@ impl Words {
                 "description",
                 "title",
             ];
-            self.message = keys.iter().find_map(|key| text(key)).unwrap_or_default();
+            self.message = keys.iter().find_map(|key| text(object, key)).unwrap_or_default();
         }
         if let Some(Value::Array(details)) = object.get("details") {
             self.retry_delay = self.retry_delay.or_else(|| details.iter().find_map(retry_delay));
         }
+    }
+}
+
+/// The text of a field: a text that is not empty, or a whole number.
+fn text(object: &Value, key: &str) -> Option<String> {
+    match object.get(key) {
+        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
+        Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
+        _ => None,
     }
 }
 
