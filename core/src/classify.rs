@@ -10,7 +10,7 @@ use crate::error::{Error, UnavailableCause};
 use crate::http::{Response, TransportError, TransportFault};
 use crate::redact::Redactor;
 use crate::retry;
-use crate::text;
+use crate::text::{self, contains_any, is_any};
 use crate::values::base_url::BaseUrl;
 use crate::values::settings::{SettingError, Settings};
 use crate::values::user::UserRef;
@@ -27,9 +27,11 @@ pub(crate) fn response_to_call(
     if let (400 | 403 | 409 | 412 | 422, Some(user_id)) = (response.status, call.changed_user()) {
         let user_id = user_id.into();
         match refusal::protection(&read.error) {
-            Some(Protection::LastOwner) => return Error::LastOwner { user_id, service: read.error },
+            Some(Protection::LastOwner) if matches!(call, ApiCall::Suspend(_)) => {
+                return Error::LastOwner { user_id, service: read.error };
+            }
             Some(Protection::ExternallyManaged) => return Error::ExternallyManaged { user_id, service: read.error },
-            None => {}
+            _ => {}
         }
     }
     if let Some(error) = refused_on_the_way(response, &read, settings) {
@@ -38,7 +40,7 @@ pub(crate) fn response_to_call(
     let (status, service) = (response.status, read.error.clone());
     match status {
         // A 5xx may come after a change was made, whatever its code.
-        _ if status == 401 || status < 500 && read.rpc_code == Some(RpcCode::Unauthenticated) => {
+        _ if status == 401 || status < 500 && is_about_token(&read, response) => {
             Error::Unauthenticated { name: secret_name, service }
         }
         403 => {
@@ -51,6 +53,21 @@ pub(crate) fn response_to_call(
         }
         _ => failure(read, response, call.changed_user()),
     }
+}
+
+/// True if an error says that the token is not accepted, whatever its status: by its code, by the challenge for a new one
+/// (RFC 6750), or by words about a token and what became of it.
+pub(crate) fn is_about_token(read: &ErrorResponse, response: &Response) -> bool {
+    let code = read.error.code.as_deref().unwrap_or_default();
+    let words = format!("{code} {}", read.error.message).to_ascii_lowercase();
+    let has = |parts| contains_any(&words, parts);
+    let is_challenged =
+        response.header("www-authenticate").is_some_and(|challenge| challenge.contains("invalid_token"));
+    let is_token = has("token|jwt") && !has("page");
+    read.rpc_code == Some(RpcCode::Unauthenticated)
+        || is_challenged
+        || response.status < 300 && has("unauthenticated|unauthorized")
+        || is_token && (response.status < 300 || has("expired|invalid|revoked"))
 }
 
 /// The error of a refusal by something between here and the service. A 404 and its like blame the base URL instead, and a
@@ -93,13 +110,13 @@ pub(crate) fn is_about_missing_user(service: &ServiceError, id: &str) -> bool {
 /// agent.
 fn speaks_of_missing_user(message: &str, id: &str) -> bool {
     const OTHERS: &str =
-        "not found no such the a an this that with id is was could be does doesn t exist exists unknown";
+        "not|found|no|such|the|a|an|this|that|with|id|is|was|could|be|does|doesn|t|exist|exists|unknown";
     let (mut is_about_user, mut is_plain) = (false, true);
     for word in message.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
-        let is_user = ["user", "userid"].iter().any(|user| word.eq_ignore_ascii_case(user));
+        let is_user = is_any(word, "user|userid");
         is_about_user |= is_user;
         // An id may have hyphens.
-        is_plain &= is_user || id.contains(word) || OTHERS.split(' ').any(|other| word.eq_ignore_ascii_case(other));
+        is_plain &= is_user || id.contains(word) || is_any(word, OTHERS);
     }
     is_about_user && is_plain
 }

@@ -13,7 +13,7 @@ use crate::api::body::{TokenResponse, parse_user};
 use crate::api::call::{ApiCall, token_request};
 use crate::api::page::Page;
 use crate::api::refusal;
-use crate::api::service_error::{ErrorResponse, RpcCode, ServiceError};
+use crate::api::service_error::{ErrorResponse, ServiceError};
 use crate::classify;
 use crate::config::{self, Credentials};
 use crate::error::Error;
@@ -89,15 +89,16 @@ impl Client {
 
     /// Makes a call. The answer is a success. A call that reads has a body of the expected kind; a change may have another one.
     pub(crate) async fn call(&self, call: &ApiCall<'_>) -> Result<Answer, CallError> {
-        // The error of a change whose answer was a success by its status, and an error about the token by its body.
-        let mut unproven = None;
-        self.try_call(call, &mut unproven).await.map_err(|failure| match unproven {
-            Some(error) if !failure.error.may_have_changed() => error.into(),
-            _ => failure,
-        })
+        let mut accepted = None;
+        match self.try_call(call, &mut accepted).await {
+            Err(failure) if !failure.error.may_have_changed() => accepted.ok_or(failure),
+            result => result,
+        }
     }
 
-    async fn try_call(&self, call: &ApiCall<'_>, unproven: &mut Option<Error>) -> Result<Answer, CallError> {
+    /// Makes a call. `accepted` is the answer to a change that is a success by its status, and an error about the token by its
+    /// body: no later failure denies it.
+    async fn try_call(&self, call: &ApiCall<'_>, accepted: &mut Option<Answer>) -> Result<Answer, CallError> {
         let mut is_renewed = false;
         loop {
             let token = self.token().await.map_err(CallError::token)?;
@@ -107,8 +108,8 @@ impl Client {
             let status = response.status;
             let result = self.classify(call, response);
             if let (200..=299, Some(user_id), Err(error)) = (status, call.changed_user(), &result) {
-                let (problem, may_have_changed) = (error.to_string(), Some(user_id.into()));
-                *unproven = Some(Error::InvalidResponse { problem, status, may_have_changed });
+                let may_have_changed = Some(user_id.into());
+                *accepted = Some(Answer { body: Err(error.to_string()), status, retry_after: None, may_have_changed });
             }
             match &result {
                 Ok(answer) if !self.has_routes() && answer.shows_routes(call) => {
@@ -183,7 +184,7 @@ impl Client {
         // An error in the disguise of a success: neither a user nor a list.
         let error = body.is_err().then(|| ErrorResponse::read(&response, &redactor)).filter(|read| read.has_form);
         let body = match error {
-            Some(read) if read.rpc_code == Some(RpcCode::Unauthenticated) || is_about_token(&read.error) => {
+            Some(read) if classify::is_about_token(&read, &response) => {
                 return Err(Error::Unauthenticated { name: secret_name, service: read.error });
             }
             Some(read) => Err(format!("it is an error ({})", read.error)),
@@ -338,17 +339,6 @@ fn is_same(a: &[u8], b: &[u8]) -> bool {
     let ((words, rest), (other_words, other_rest)) = (a.as_chunks::<8>(), b.as_chunks::<8>());
     let are_equal = |(a, b): (&[u8; 8], &[u8; 8])| u64::from_le_bytes(*a) == u64::from_le_bytes(*b);
     a.len() == b.len() && words.iter().zip(other_words).all(are_equal) && rest == other_rest
-}
-
-/// True if an error speaks of a token that is not accepted.
-fn is_about_token(service: &ServiceError) -> bool {
-    let texts = [service.code.as_deref().unwrap_or_default(), &service.message];
-    texts.iter().any(|text| {
-        let text = text.to_ascii_lowercase();
-        text.contains("token") && !text.contains("page")
-            || text.contains("unauthenticated")
-            || text.contains("unauthorized")
-    })
 }
 
 /// `base64(client_id:client_secret)`, the credentials of HTTP Basic (RFC 7617).

@@ -409,12 +409,16 @@ impl Error {
                  that still exists in the account of this region. A server that decodes HTTP Basic as a form does not accept a \
                  secret with +, %, : or a letter beyond ASCII: create another one then."
             }
+            Self::PermissionDenied { permission: "obtain a token", .. } => {
+                "Check client-id and client-secret, and that the OAuth application is allowed to be used; a proxy on the way \
+                 may have refused as well."
+            }
             Self::PermissionDenied { permission, service, .. } => {
                 let is_wordless = service.code.is_none() && service.message.is_empty();
                 return Cow::Owned(format!(
                     "{}Give the OAuth application the permission to {permission}, and check account-id; the service also \
                      refuses to change some users (owners, externally managed administrators, provisioned accounts).{}",
-                    if is_wordless { "Check client-id and client-secret. " } else { "" },
+                    if is_wordless { "Check the credentials. " } else { "" },
                     if is_wordless { " An answer without words may also come from a proxy on the way." } else { "" },
                 ));
             }

@@ -57,6 +57,18 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
+/// True if a text contains one of these parts, which are separated by `|`.
+#[inline(never)]
+pub(crate) fn contains_any(text: &str, parts: &str) -> bool {
+    parts.split('|').any(|part| text.contains(part))
+}
+
+/// True if a text is one of these words, which are separated by `|`, without regard to case.
+#[inline(never)]
+pub(crate) fn is_any(text: &str, words: &str) -> bool {
+    words.split('|').any(|word| text.eq_ignore_ascii_case(word))
+}
+
 /// The number in hexadecimal digits. `None` if there are none, or others, or more than eight.
 pub(crate) fn hex(digits: &str) -> Option<u32> {
     let add = |number: u32, c: char| Some(number << 4 | c.to_digit(16)?);

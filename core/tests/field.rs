@@ -460,7 +460,7 @@ fn row_20_a_refusal_on_the_way_has_an_error_of_its_own() {
     let mut empty = world(|_| answer(403, ""));
     let failure = fails(ErrorCode::PermissionDenied, empty.run(Session::new().get_user(wendy())));
     assert!(
-        failure.remedy.starts_with("Check client-id") && failure.remedy.contains("permission"),
+        failure.remedy.starts_with("Check the credentials") && failure.remedy.contains("permission"),
         "{}",
         failure.remedy
     );
@@ -637,6 +637,9 @@ fn row_27_every_form_of_an_expired_token_leads_to_one_new_one() {
         (200, r#"{"error":"The token has expired"}"#),
         (200, r#"{"message":"Unauthorized"}"#),
         (400, r#"{"code":16,"message":"x"}"#),
+        (403, r#"{"error":"invalid_token"}"#),
+        (403, r#"{"message":"jwt expired"}"#),
+        (419, "token expired"),
     ] {
         for list in [false, true] {
             let mut issued = 0;
@@ -687,6 +690,18 @@ fn row_27_every_form_of_an_expired_token_leads_to_one_new_one() {
             assert!(fails(ErrorCode::InvalidResponse, result).may_have_changed);
         }
     }
+    // If the body stays so, a look decides.
+    let mut looks = 0;
+    let mut disguised = world(|request| {
+        looks += usize::from(!is_change(request));
+        match (is_change(request), looks) {
+            (true, _) => answer(200, r#"{"code":16,"message":"x"}"#),
+            (false, 1) => answer(200, WENDY),
+            (false, _) => answer(200, SUSPENDED),
+        }
+    });
+    let change = disguised.run(Session::new().suspend_user(wendy(), ChangeMode::Apply)).unwrap();
+    assert_eq!(change.outcome, ChangeOutcome::Changed);
     // Another error in the disguise of a success renews nothing, and its words are kept.
     for words in ["not yours", "InvalidArgument: page_token"] {
         let mut world = world(|_| answer(200, &format!(r#"{{"code":7,"message":"{words}"}}"#)));

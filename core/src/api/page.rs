@@ -15,6 +15,7 @@ use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use crate::api::body::{BodyError, object};
 use crate::api::parse::{Field, Key, Reader, is_key, scalars};
 use crate::http::Response;
+use crate::text::{contains_any, is_any};
 use crate::values::user::{User, is_unreadable};
 
 /// The most unknown keys of one page that are looked at.
@@ -116,44 +117,44 @@ enum Topic {
 const NAMES: &[(Topic, &str)] = &[
     (
         Topic::Total,
-        "totalsize count odatacount usercount resultcount itemcount fullcount numfound numresults total totalcount totalusers \
-         totaluser usertotal totalusercount totalresults totalresultcount totalitems totalitemcount totalrecords totalelements \
-         totalhits totalrows totalentries totalnumber totalavailable",
+        "totalsize|count|odatacount|usercount|resultcount|itemcount|fullcount|numfound|numresults|total|totalcount|totalusers|\
+         totaluser|usertotal|totalusercount|totalresults|totalresultcount|totalitems|totalitemcount|totalrecords|totalelements|\
+         totalhits|totalrows|totalentries|totalnumber|totalavailable",
     ),
-    (Topic::Pages, "pages pagecount numpages totalpages totalpagecount"),
-    (Topic::Place, "after startingafter lastevaluatedkey pagekey pagestate"),
+    (Topic::Pages, "pages|pagecount|numpages|totalpages|totalpagecount"),
+    (Topic::Place, "after|startingafter|lastevaluatedkey|pagekey|pagestate"),
     (
         Topic::End,
-        "last islast lastpage islastpage isfinalpage end isend done isdone complete completed iscomplete finished exhausted",
+        "last|islast|lastpage|islastpage|isfinalpage|end|isend|done|isdone|complete|completed|iscomplete|finished|exhausted",
     ),
-    (Topic::More, "error errors unreachable timedout limitreached"),
+    (Topic::More, "error|errors|unreachable|timedout|limitreached"),
 ];
 
 /// The topics of words within a name. The first that fits counts; `None` is for names that mean something else, such as the cursor
 /// of the place where this page ended, which the last page has as well.
 const PARTS: &[(Option<Topic>, &str)] = &[
     (Some(Topic::More), "hasnext"),
-    (None, "prev size sync info learn readmore time zone utc nextjs maintenance billing version endcursor startcursor"),
+    (None, "prev|size|sync|info|learn|readmore|time|zone|utc|nextjs|maintenance|billing|version|endcursor|startcursor"),
     (
         Some(Topic::More),
-        "next more continu truncated incomplete partial exceeded remainingpage remaininguser remainingitem itemsremaining",
+        "next|more|continu|truncated|incomplete|partial|exceeded|remainingpage|remaininguser|remainingitem|itemsremaining",
     ),
-    (Some(Topic::Place), "cursor pagetoken skiptoken resum scroll marker bookmark"),
+    (Some(Topic::Place), "cursor|pagetoken|skiptoken|resum|scroll|marker|bookmark"),
     (Some(Topic::Offset), "offset"),
 ];
 
 impl Topic {
     fn of(key: &str) -> Option<Self> {
         let name: String = key.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
-        if let Some((topic, _)) = NAMES.iter().find(|(_, names)| names.split(' ').any(|other| other == name)) {
+        if let Some((topic, _)) = NAMES.iter().find(|(_, names)| is_any(&name, names)) {
             return Some(*topic);
         }
-        PARTS.iter().find(|(_, parts)| parts.split(' ').any(|part| name.contains(part)))?.0
+        PARTS.iter().find(|(_, parts)| contains_any(&name, parts))?.0
     }
 
     /// True if a value of false says that the list is complete.
     fn is_denied_by_false(key: &str) -> bool {
-        ["hasmore", "hasnext", "hasnextpage"].iter().any(|name| is_key(key, name))
+        is_any(key, "hasmore|has_more|hasnext|has_next|hasnextpage|has_next_page")
     }
 }
 
@@ -161,9 +162,7 @@ impl Topic {
 fn is_blank(value: &Field) -> bool {
     match value {
         Field::Absent | Field::Empty | Field::Negative | Field::Bool(false) | Field::Number(0) => true,
-        Field::Text(text) => ["", "0", "-1", "false", "no", "null", "nil", "none", "undefined"]
-            .iter()
-            .any(|blank| text.trim().eq_ignore_ascii_case(blank)),
+        Field::Text(text) => is_any(text.trim(), "|0|-1|false|no|null|nil|none|undefined"),
         Field::Bool(true) | Field::Number(_) | Field::Odd => false,
     }
 }
@@ -281,7 +280,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
             } else {
                 let mut inner = |is_in_array: bool, inner: &str, value: Field| {
                     let is_total = || is_key(inner, "value") && Topic::of(&key) == Some(Topic::Total);
-                    let is_link = || ["rel", "relation", "type"].iter().any(|name| is_key(inner, name));
+                    let is_link = || is_any(inner, "rel|relation|type");
                     let is_next = || matches!(&value, Field::Text(text) if is_next_relation(text));
                     match is_in_array {
                         true if is_link() && is_next() => body.note(&key, "next", value),

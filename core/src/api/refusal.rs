@@ -5,7 +5,7 @@ use alloc::string::String;
 
 use crate::api::service_error::{ErrorResponse, ServiceError};
 use crate::http::Response;
-use crate::text::quoted;
+use crate::text::{contains_any, quoted};
 
 /// The reason why a response cannot be used, whatever its body says. `None` for a success and for errors. Any status from 200 to
 /// 299 is a success for a change, only 200 for other calls.
@@ -43,30 +43,37 @@ pub(crate) enum Protection {
 }
 
 /// The protection that an error names. `no_owner_remain` is known verbatim. The words for externally managed administrators
-/// are not known, so anything close to that term counts.
+/// are not known, so anything close to that term counts, but no words about whom to ask.
 pub(crate) fn protection(error: &ServiceError) -> Option<Protection> {
     let mut words = String::from(" ");
-    for c in error.message.chars() {
+    let mut chars = error.message.chars().peekable();
+    let mut last = ' ';
+    while let Some(c) = chars.next() {
+        // A capital begins a word after a small letter (`noOwner`), and before one (`EAMUser`).
+        let is_small = |c: &char| c.is_ascii_lowercase();
+        let begins_word = c.is_ascii_uppercase()
+            && (is_small(&last) || last.is_ascii_uppercase() && chars.peek().is_some_and(is_small));
+        if begins_word {
+            words.push(' ');
+        }
         words.push(if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { ' ' });
+        last = c;
     }
     words.push(' ');
-    let has = |part: &str| words.contains(part);
-    let has_any = |parts: &[&str]| parts.iter().any(|part| has(part));
-    if has_any(&[" no owner remain", " last owner ", " last remaining owner ", " only owner of ", " sole owner "]) {
+    if contains_any(&words, " ask | contact | permission| token") {
+        return None;
+    }
+    let last_owner = " no owner remain| no owners remain| last owner | last remaining owner | the only owner | only owner of | sole owner ";
+    if contains_any(&words, last_owner) {
         return Some(Protection::LastOwner);
     }
-    let is_external = has_any(&[
-        " eam ",
-        " externally managed ",
-        " managed externally ",
-        " external admin",
-        " external account manager",
-        " account manager ",
-        " managed service provider",
-        " msp ",
-    ]);
-    is_external.then_some(Protection::ExternallyManaged)
+    let external = " eam | externally managed | external managed | managed externally | external admin| external account manager| \
+                    managed service provider| managed by msp | managed by an msp ";
+    contains_any(&words, external).then_some(Protection::ExternallyManaged)
 }
+
+/// The names by which proxies of companies call themselves.
+const PROXIES: &str = "squid|zscaler|bluecoat|fortiproxy|mcafee web gateway";
 
 /// True if something between here and the service refused a request: a proxy, a gateway or a sign-in page. The service answers in
 /// JSON and knows neither sign-in pages nor the log-in of a Windows domain.
@@ -77,13 +84,13 @@ pub(crate) fn is_by_intermediary(response: &Response, error: &ErrorResponse) -> 
     let mut headers =
         response.headers.iter().filter_map(|(name, value)| Some((name, core::str::from_utf8(value).ok()?)));
     let is_marked = headers.any(|(name, value)| {
-        let names = |words: &[&str]| {
-            let value = value.to_ascii_lowercase();
-            words.iter().any(|word| value.contains(word))
-        };
+        let names = |words| contains_any(&value.to_ascii_lowercase(), words);
         match name.to_ascii_lowercase().as_str() {
-            "www-authenticate" => names(&["negotiate", "ntlm", "kerberos"]),
-            "server" => !error.has_form && names(&["squid", "zscaler", "bluecoat", "fortiproxy", "mcafee web gateway"]),
+            "www-authenticate" => names("negotiate|ntlm|kerberos"),
+            "server" if error.has_form => false,
+            "server" if error.error.message.is_empty() => names(PROXIES),
+            // These may stand in front of the service itself, which answers in JSON.
+            "server" => names(PROXIES) || names("cloudflare|envoy|cloudfront|akamai|awselb"),
             "x-squid-error" | "proxy-status" | "proxy-connection" => !error.has_form,
             _ => false,
         }
@@ -99,7 +106,11 @@ mod tests {
     fn row_24_protected_users_are_known_by_the_words() {
         let protection = |message: &str| protection(&ServiceError { status: 403, code: None, message: message.into() });
         assert_eq!(protection("no_owner_remain"), Some(Protection::LastOwner));
-        assert_eq!(protection("Cannot suspend the last owner."), Some(Protection::LastOwner));
+        for words in
+            ["Cannot suspend the last owner.", "noOwnerRemain", "NO_OWNERS_REMAIN", "cannot suspend the only owner"]
+        {
+            assert_eq!(protection(words), Some(Protection::LastOwner), "{words}");
+        }
         for words in [
             "user_externally_managed",
             "EAM user",
@@ -107,6 +118,9 @@ mod tests {
             "cannot suspend an external account manager",
             "EXTERNAL_ACCOUNT_MANAGER",
             "The user belongs to a managed service provider",
+            "ExternallyManagedAdmin",
+            "EAMUser",
+            "user is managed by MSP",
         ] {
             assert_eq!(protection(words), Some(Protection::ExternallyManaged), "{words}");
         }
@@ -118,6 +132,11 @@ mod tests {
             "owner required",
             "Only owner or administrator roles may suspend users",
             "external service failed",
+            "Contact your account manager to enable this API",
+            "ask your account manager for the permission",
+            "MSP feature not enabled",
+            "caller lacks permission; ask the last owner",
+            "the last owner of the token has left",
         ] {
             assert_eq!(protection(words), None, "{words}");
         }
@@ -144,6 +163,8 @@ mod tests {
             (511, &[], ""),
             (403, &[("Server", "squid/6.1")], "denied"),
             (403, &[("X-Squid-Error", "ERR_ACCESS_DENIED 0")], ""),
+            (403, &[("Server", "cloudflare")], "error code: 1020"),
+            (403, &[("Server", "envoy")], "RBAC: access denied"),
         ] {
             assert!(is_by_intermediary(status, headers, body), "{status} {headers:?} {body}");
         }
@@ -152,6 +173,8 @@ mod tests {
             (403, &[], ""),
             (401, &[("WWW-Authenticate", "Bearer")], own),
             (403, &[("Via", "1.1 google"), ("Server", "squid")], own),
+            (403, &[("Server", "cloudflare")], own),
+            (403, &[("Server", "cloudflare")], ""),
             (403, &[("Content-Type", "application/json")], own),
             (403, &[("Content-Type", "text/html")], own),
         ] {

@@ -1,12 +1,14 @@
 //! The service's own description of an error.
 
 use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 use core::fmt;
 use core::time::Duration;
 
-use serde_json::Value;
+use serde::Deserialize;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 
-use crate::api::parse::{is_key, parse};
+use crate::api::parse::{Field, Key, is_key, parse, scalars};
 use crate::decimal::seconds;
 use crate::http::Response;
 use crate::redact::Redactor;
@@ -76,7 +78,7 @@ impl ErrorResponse {
         let text = String::from_utf8_lossy(body);
         let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
         let content_type = response.header("content-type").unwrap_or_default().to_ascii_lowercase();
-        let json = parse::<Value>(body).ok().filter(|value| value.is_object() || value.is_array());
+        let json = parse::<Node>(body).ok().filter(|node| !matches!(node, Node::Field(_)));
         let is_markup = text.starts_with('<') || content_type.contains("html") && json.is_none();
         match &json {
             Some(value) => words.read(value),
@@ -108,24 +110,24 @@ struct Words {
 }
 
 impl Words {
-    fn read(&mut self, value: &Value) {
+    fn read(&mut self, body: &Node) {
         // The error may be an object of its own, or the first of several.
-        let inner = match (value, value.get("error"), value.get("errors")) {
-            (_, Some(inner @ Value::Object(_)), _) => Some(inner),
-            (_, _, Some(Value::Array(errors))) | (Value::Array(errors), ..) => errors.first(),
+        let inner = match (body, body.get("error"), body.get("errors")) {
+            (_, Some(inner @ Node::Object(_)), _) => Some(inner),
+            (_, _, Some(Node::Array(errors))) | (Node::Array(errors), ..) => errors.first(),
             _ => None,
         };
         match inner {
-            Some(Value::String(message)) => self.message.clone_from(message),
-            // Arrays in arrays have no known meaning, and would not end.
-            Some(inner @ Value::Object(_)) => self.read_object(inner),
+            Some(Node::Field(Field::Text(message))) => self.message.clone_from(message),
+            // Arrays in arrays have no known meaning.
+            Some(inner @ Node::Object(_)) => self.read_object(inner),
             _ => {}
         }
-        if let Value::Object(_) = value {
-            self.read_object(value);
+        if let Node::Object(_) = body {
+            self.read_object(body);
         }
         // A text in the place of a code: `{"error": "The token has expired"}`.
-        if let Some(words) = text(value, "error").filter(|words| words.contains(' '))
+        if let Some(words) = body.text("error").filter(|words| words.contains(' '))
             && self.message.is_empty()
         {
             self.message = words;
@@ -133,8 +135,8 @@ impl Words {
     }
 
     /// Reads one object. What is known already stays.
-    fn read_object(&mut self, object: &Value) {
-        let codes = ["code", "status", "error", "reason"].map(|key| text(object, key));
+    fn read_object(&mut self, object: &Node) {
+        let codes = ["code", "status", "error", "reason"].map(|key| object.text(key));
         if self.rpc_code.is_none() {
             self.rpc_code = codes.iter().flatten().find_map(|code| RpcCode::parse(code));
         }
@@ -160,28 +162,73 @@ impl Words {
                 "description",
                 "title",
             ];
-            self.message = keys.iter().find_map(|key| text(object, key)).unwrap_or_default();
+            self.message = keys.iter().find_map(|key| object.text(key)).unwrap_or_default();
         }
-        if let Some(Value::Array(details)) = object.get("details") {
+        if let Some(Node::Array(details)) = object.get("details") {
             self.retry_delay = self.retry_delay.or_else(|| details.iter().find_map(retry_delay));
         }
     }
 }
 
-/// The text of a field: a text that is not empty, or a whole number.
-fn text(object: &Value, key: &str) -> Option<String> {
-    match object.get(key) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text.clone()),
-        Some(Value::Number(number)) => number.as_u64().map(|number| number.to_string()),
-        _ => None,
+/// The delay of a `google.rpc.RetryInfo`: `"2.5s"`, or seconds in an object.
+fn retry_delay(detail: &Node) -> Option<Duration> {
+    match detail.get("retryDelay").or_else(|| detail.get("retry_delay"))? {
+        Node::Field(Field::Text(text)) => seconds(text.trim().strip_suffix('s')?),
+        delay => seconds(&delay.text("seconds")?),
     }
 }
 
-/// The delay of a `google.rpc.RetryInfo`: `"2.5s"`, or seconds in an object.
-fn retry_delay(detail: &Value) -> Option<Duration> {
-    match detail.get("retryDelay").or_else(|| detail.get("retry_delay"))? {
-        Value::String(text) => seconds(text.trim().strip_suffix('s')?),
-        delay => delay.get("seconds")?.as_u64().map(Duration::from_secs),
+/// JSON of any form. It takes less code than `serde_json::Value`, which sorts the keys of objects.
+enum Node {
+    Field(Field),
+    Array(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// The value of a key, if this is an object.
+    fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Object(entries) = self else { return None };
+        entries.iter().find(|(other, _)| other == key).map(|(_, node)| node)
+    }
+
+    /// The value of a key, if it is a text that is not empty, or a whole number.
+    fn text(&self, key: &str) -> Option<String> {
+        match self.get(key) {
+            Some(Self::Field(Field::Text(text))) if !text.is_empty() => Some(text.clone()),
+            Some(Self::Field(Field::Number(number))) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    scalars!(Node, Node::Field);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = items.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Node::Array(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some((Key(key), node)) = entries.next_entry()? {
+            nodes.push((key.into_owned(), node));
+        }
+        Ok(Node::Object(nodes))
     }
 }
 
