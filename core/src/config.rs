@@ -38,8 +38,8 @@ pub(crate) async fn settings(effects: &Effects) -> Result<Settings, Error> {
 pub(crate) async fn protected_users(effects: &Effects) -> Result<ProtectedUsers, Error> {
     const NAMES: [&str; 1] = [PROTECTED_USERS.name];
     let values = effects.settings(&NAMES).await?;
-    let text = values.first().and_then(Option::as_deref).unwrap_or_default();
-    ProtectedUsers::parse(text).map_err(|problem| Error::misconfigured(PROTECTED_USERS.name, problem))
+    let Some(text) = values.into_iter().next().flatten() else { return Ok(ProtectedUsers::default()) };
+    ProtectedUsers::parse(&text).map_err(|problem| Error::misconfigured(PROTECTED_USERS.name, problem))
 }
 
 /// Looks up the part of the credentials that identifies the client. The client secret is looked up for a token request only.

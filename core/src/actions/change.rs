@@ -35,7 +35,8 @@ pub(crate) async fn change(
         Some(false) => {}
         Some(true) => return Err(Error::ProtectedUser { user_id: found.id }),
         None => {
-            let problem = "the user has no e-mail address, so that it cannot be told whether protected-users names it";
+            let problem =
+                "the user has no plain e-mail address, so that it cannot be told whether protected-users names it";
             return Err(unreadable(problem));
         }
     }

@@ -3,8 +3,8 @@
 //! Addresses are *the same* if they differ in the case of A to Z only, with domains compared in one form: `xn--` labels are
 //! decoded first. They are *nearly the same* if they also agree without accents and other marks, without regard to case beyond
 //! ASCII, and without invisible characters, so also if one is composed (NFC) and the other decomposed (NFD). The complete tables of
-//! Unicode would double the size of the component. So letters are folded for the scripts of Latin, Greek, Cyrillic, Hangul and
-//! Kana only.
+//! Unicode would double the size of the component. So letters are folded for the scripts of Latin, Greek (without its historical
+//! accents), Cyrillic, Hangul and Kana only.
 
 use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
@@ -81,9 +81,9 @@ impl Email {
         self.compare(&Address::new(other)) == Comparison::Same
     }
 
-    /// True if another address is the same or nearly the same.
-    pub(crate) fn resembles(&self, other: &str) -> bool {
-        self.compare(&Address::new(other)) != Comparison::Different
+    /// True if a text of the service is a plain address, and not one that something on the way has masked or wrapped.
+    pub(crate) fn is_plain_address(text: &str) -> bool {
+        check(text).is_ok() && !text.contains('*')
     }
 
     /// Compares with an address of the service.
@@ -202,6 +202,9 @@ fn skeleton(text: &str) -> String {
 const LATIN: &[u8; 192] =
     b"aaaaaa ceeeeiiiidnooooo ouuuuy  aaaaaa ceeeeiiiidnooooo ouuuuy yaaaaaaccccccccddddeeeeeeeeeegggggggghhhh\
       iiiiiiiiii  jjkkkllllllllllnnnnnnn  oooooo  rrrrrrssssssssttttttuuuuuuuuuuuuwwyyyzzzzzzs";
+/// The base letters of U+01CD to U+0233.
+const LATIN_B: &[u8; 103] =
+    b"aaiioouuuuuuuuuu aaaa    ggkkoooo  j   gg  nnaa    aaaaeeeeiiiioooorrrruuuusstt  hh      aaeeooooooooyy";
 /// The base letters of U+1E00 to U+1EFF, in pairs of a capital and a small letter.
 const LATIN_ADDITIONAL: &[u8; 128] = b"abbbcdddddeeeeefghhhhhiikkkllllmmmnnnnoooopprrrrsssssttttuuuuuvvwwwwwxxyzzz\
     \x20\x20\x20\x20\x20aaaaaaaaaaaaeeeeeeeeiioooooooooooouuuuuuuyyyy\x20\x20\x20";
@@ -222,8 +225,7 @@ fn fold(c: char, text: &mut String) {
             0x132 | 0x14a | 0x152 => shifted(code + 1),
             _ => c,
         }),
-        0x1cd..=0x1dc => letter(b"aaiioouuuuuuuuuu", code - 0x1cd).unwrap_or(c),
-        0x218..=0x21b => letter(b"sstt", code - 0x218).unwrap_or(c),
+        0x1cd..=0x233 => letter(LATIN_B, code - 0x1cd).unwrap_or(c),
         0x1a0 | 0x1a1 => 'o',
         0x1af | 0x1b0 => 'u',
         0x1e9e => '\u{df}',
@@ -249,13 +251,23 @@ fn fold(c: char, text: &mut String) {
         0x40c | 0x45c => 'к',
         0x40d | 0x45d | 0x419 | 0x439 => 'и',
         0x40e | 0x45e => 'у',
+        0x4c1 | 0x4c2 | 0x4dc | 0x4dd => 'ж',
+        0x4d0..=0x4d3 => 'а',
+        0x4d6 | 0x4d7 => 'е',
+        0x4de | 0x4df => 'з',
+        0x4e2..=0x4e5 => 'и',
+        0x4e6 | 0x4e7 => 'о',
+        0x4ec | 0x4ed => 'э',
+        0x4ee..=0x4f3 => 'у',
+        0x4f4 | 0x4f5 => 'ч',
+        0x4f8 | 0x4f9 => 'ы',
         0x410..=0x42f => shifted(code + 32),
         0x402..=0x40f => shifted(code + 80),
-        0x460..=0x481 | 0x48a..=0x4bf | 0x4d0..=0x52f => shifted(code | 1),
+        0x460..=0x481 | 0x48a..=0x4bf | 0x4d4..=0x52f => shifted(code | 1),
         // Armenian and Georgian capitals.
         0x531..=0x556 => shifted(code + 48),
         0x1c90..=0x1cbf => shifted(code - 0x1c90 + 0x10d0),
-        // Kana with a voicing mark. Hiragana and Katakana are alike.
+        // Kana with a voicing mark: Hiragana, and Katakana in the same way.
         0x304b..=0x3062 | 0x30ab..=0x30c2 if code % 2 == 0 => shifted(code - 1),
         0x3065 | 0x3067 | 0x3069 | 0x30c5 | 0x30c7 | 0x30c9 => shifted(code - 1),
         0x306f..=0x307d | 0x30cf..=0x30dd => shifted(code - code % 3),
@@ -460,6 +472,9 @@ mod tests {
             ("ΑΘΉΝΑ@x.org", "αθηνα@x.org"),
             ("чайковский@x.org", "ЧАИ\u{306}КОВСКИЙ@x.org"),
             ("ёлка@x.org", "елка@x.org"),
+            ("ӣӂ@x.org", "и\u{304}ж\u{306}@x.org"),
+            ("ǧǫǰȁȧ@x.org", "g\u{30c}ǪJ\u{30c}ȀA\u{307}@x.org"),
+            ("ȳ@x.org", "y\u{304}@x.org"),
             ("각@x.org", "\u{1100}\u{1161}\u{11a8}@x.org"),
             ("ガ@x.org", "カ\u{3099}@x.org"),
             ("ぱ@x.org", "は@x.org"),
