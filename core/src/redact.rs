@@ -65,10 +65,10 @@ fn add_forms(forms: &mut Vec<Form>, value: &str) {
 }
 
 impl Redactor {
-    /// Adds a value that was handed out.
-    pub fn add(&mut self, value: &Secret) {
+    /// Adds a value that was handed out. False if it was added before.
+    pub fn add(&mut self, value: &Secret) -> bool {
         if self.values.contains(value) {
-            return;
+            return false;
         }
         let len = value.expose().len();
         if len >= MIN_PART_BYTES {
@@ -78,6 +78,7 @@ impl Redactor {
         }
         self.values.push(value.clone());
         self.forms = OnceCell::new();
+        true
     }
 
     fn forms(&self) -> &[Form] {
@@ -247,7 +248,7 @@ mod tests {
 
     fn redactor(values: &[&str]) -> Redactor {
         let mut redactor = Redactor::default();
-        values.iter().for_each(|value| redactor.add(&Secret::new((*value).into())));
+        values.iter().for_each(|value| assert!(redactor.add(&Secret::new((*value).into()))));
         redactor
     }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use http::uri::Scheme;
 use http_body_util::{BodyExt, Limited};
-use onepassword_users_core::BaseUrl;
+use onepassword_users_core::{BaseUrl, Redactor, Secret};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::error::Error;
@@ -17,6 +17,9 @@ use crate::values::Source;
 const MAX_REQUEST_BODY: usize = 64 * 1024;
 /// The most request ids that are logged for one call: the latest ones.
 const MAX_REQUEST_IDS: usize = 8;
+
+/// The most credentials that a connector remembers.
+const MAX_CREDENTIALS: u32 = 100;
 
 /// The proxy of the requests. Loopback addresses are always reached directly.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,6 +55,26 @@ pub(crate) struct Outbound {
     lookup_timeout: Duration,
     client: Client,
     stats: Arc<Mutex<CallStats>>,
+    credentials: Arc<Mutex<Credentials>>,
+}
+
+/// The credentials that a connector handed out, so that no log shows one that the service repeats.
+#[derive(Default)]
+struct Credentials {
+    redactor: Redactor,
+    count: u32,
+}
+
+impl Credentials {
+    fn add(&mut self, value: &str) {
+        let value = Secret::new(value.into());
+        self.count += u32::from(self.redactor.add(&value));
+        // Each renewed token is another value. Those in use come again.
+        if self.count > MAX_CREDENTIALS {
+            *self = Self::default();
+            self.redactor.add(&value);
+        }
+    }
 }
 
 /// Counters of one call, for its log event and its limits.
@@ -139,12 +162,23 @@ impl std::fmt::Debug for Client {
 
 impl Outbound {
     pub(crate) fn new(network: Network, settings: Arc<dyn Source>, lookup_timeout: Duration) -> Result<Self, Error> {
-        Ok(Self { settings, lookup_timeout, client: Client::new(network)?, stats: Arc::default() })
+        Ok(Self {
+            settings,
+            lookup_timeout,
+            client: Client::new(network)?,
+            stats: Arc::default(),
+            credentials: Arc::default(),
+        })
     }
 
     /// Returns and resets the counters.
     pub(crate) fn take_stats(&self) -> CallStats {
         std::mem::take(&mut self.stats())
+    }
+
+    /// Notes a credential that is handed out to the component, or that it sends.
+    pub(crate) fn hand_out(&self, value: &str) {
+        self.credentials.lock().unwrap_or_else(PoisonError::into_inner).add(value);
     }
 
     pub(crate) fn stats(&self) -> MutexGuard<'_, CallStats> {
@@ -219,10 +253,11 @@ impl Clients {
 }
 
 impl CallStats {
-    /// Records the response's `x-request-id`, if it is one short word.
-    fn record_request_id(&mut self, headers: &http::HeaderMap) {
+    /// Records the response's `x-request-id`, if it is one short word and no part of a credential.
+    fn record_request_id(&mut self, headers: &http::HeaderMap, redactor: &Redactor) {
         let id = headers.get("x-request-id").and_then(|id| id.to_str().ok());
-        if let Some(id) = id.filter(|id| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')) {
+        let is_word = |id: &&str| id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        if let Some(id) = id.filter(is_word).filter(|id| redactor.redact(id) == *id) {
             if self.request_ids.len() == MAX_REQUEST_IDS {
                 self.request_ids.remove(0);
             }
@@ -340,8 +375,14 @@ impl WasiHttpHooks for Outbound {
                 stats.has_sent_change |=
                     request.method() != http::Method::GET && !request.uri().path().ends_with("/token");
             }
+            let authorization =
+                request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+            if let Some((_, credentials)) = authorization.and_then(|value| value.split_once(' ')) {
+                outbound.hand_out(credentials);
+            }
             let answer = outbound.client.send(request).await?;
-            outbound.stats().record_request_id(answer.0.headers());
+            let credentials = outbound.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+            outbound.stats().record_request_id(answer.0.headers(), &credentials.redactor);
             Ok(answer)
         })
     }

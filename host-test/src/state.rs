@@ -79,7 +79,9 @@ impl secrets::Host for State {
         // Logged after the check, so that the log cannot be flooded.
         check(&self.outbound, &names)?;
         tracing::debug!(names = names.join(" "), "the component reads secrets");
-        lookup(self.secrets.clone(), self.lookup_timeout, names).await
+        let values = lookup(self.secrets.clone(), self.lookup_timeout, names).await?;
+        values.iter().flatten().for_each(|value| self.outbound.hand_out(value.trim()));
+        Ok(values)
     }
 }
 

@@ -91,12 +91,23 @@ async fn no_result_or_log_holds_a_secret() {
     for _ in 0..3 {
         write!(shown, "{:?}", harness.connector.get_user(id(&wendy)).await).unwrap();
     }
+    // In the header that the log repeats, whole and in part.
+    for echoed in [&token, &secrets[0], &secrets[1], &token[..20].to_owned()] {
+        // The log takes ids of letters, digits and hyphens.
+        for request_id in [echoed.clone(), echoed.replace('_', "-")] {
+            let headers = vec![("x-request-id".to_owned(), request_id)];
+            harness.simulator.inject(Operation::Get, Fault::Reply { status: 400, headers, body: "{}".into() });
+            write!(shown, "{:?}", harness.connector.get_user(id(&wendy)).await).unwrap();
+        }
+    }
     harness.simulator.inject(Operation::List, Fault::reply(400, &echo(&token)));
     harness.simulator.inject(Operation::Get, Fault::reply(500, &echo(&token)));
     let users = vec![email("wendy.appleseed@example.com"), id(&wendy)];
     let found = harness.connector.find_users(users).await.unwrap();
     assert!(found.iter().all(|result| result.is_err()));
     write!(shown, "{found:?}").unwrap();
+    secrets.push(token.replace('_', "-"));
+    secrets.push(token[..20].replace('_', "-"));
     secrets.push(token);
 
     let log = String::from_utf8_lossy(&LOGGED.0.lock().unwrap()).into_owned();
