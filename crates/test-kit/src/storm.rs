@@ -87,11 +87,22 @@ pub fn run(seed: u64) -> Result<Tally, String> {
             model.borrow_mut().count("lookup fails");
         }
         let op = Op::new(&mut rng, &model.borrow());
+        let (is_suspension, is_dry_run) = match &op {
+            Op::Change { wanted, mode, .. } => (*wanted == UserState::Suspended, *mode == ChangeMode::DryRun),
+            _ => (false, true),
+        };
         model.borrow_mut().begin();
+        let is_unprotected = world.lookup_errors.contains_key("protected-users");
+        model.borrow_mut().forbidden = match (is_dry_run, is_suspension && is_unprotected) {
+            (true, _) => Forbidden::Changes,
+            (_, true) => Forbidden::Suspensions,
+            _ => Forbidden::Protected,
+        };
         let start = world.now;
         let result = op.run(&mut world, &session);
         let mut model = model.borrow_mut();
-        if !world.lookup_errors.is_empty() {
+        // Nothing but a suspension needs the protected users.
+        if !world.lookup_errors.is_empty() && (is_suspension || !is_unprotected) {
             model.faults += 1;
         }
         let check = model.check_result(&op, &result, world.now.saturating_sub(start), &bounds);
@@ -197,6 +208,16 @@ impl Op {
     }
 }
 
+/// The changes that must not be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Forbidden {
+    /// Suspensions of protected users.
+    Protected,
+    /// All suspensions, since nobody knows who is protected.
+    Suspensions,
+    Changes,
+}
+
 /// The service, the faults around it, and a record of the requests and responses.
 struct Model {
     rng: Rng,
@@ -234,7 +255,11 @@ struct Model {
     /// The users as they were at any time during the action.
     versions: Vec<Person>,
     log: Vec<String>,
-    leak: Option<String>,
+    forbidden: Forbidden,
+    /// The encoded credentials that responses repeated.
+    echoes: Vec<String>,
+    /// A rule that was broken by a request, or a leak.
+    violation: Option<String>,
 }
 
 /// The faults of one request.
@@ -311,7 +336,9 @@ impl Model {
             max_streak: 0,
             versions: Vec::new(),
             log: Vec::new(),
-            leak: None,
+            forbidden: Forbidden::Changes,
+            echoes: Vec::new(),
+            violation: None,
         }
     }
 
@@ -323,6 +350,7 @@ impl Model {
         self.versions.clone_from(&self.before);
         (self.denied_a_user, self.garbled_a_text) = (false, false);
         self.log.clear();
+        self.echoes.clear();
     }
 
     /// Notes the users who have changed.
@@ -342,12 +370,22 @@ impl Model {
         self.requests += 1;
         self.tally.requests += 1;
         let name = format!("{:?} {}", request.method, request.path_and_query);
-        self.streak = if self.streak.0 == name { (name, self.streak.1 + 1) } else { (name, 1) };
+        self.streak = if self.streak.0 == name { (name.clone(), self.streak.1 + 1) } else { (name.clone(), 1) };
         self.max_streak = self.max_streak.max(self.streak.1);
         let shown = format!("{request:?}");
         self.check_for_leaks(&shown, "a request's Debug form");
         if request.method == Method::Post && !request.path_and_query.ends_with("/token") {
             self.changes += 1;
+            let suspended = request.path_and_query.strip_suffix(":suspend");
+            let id = suspended.and_then(|path| path.rsplit('/').next());
+            let is_allowed = match self.forbidden {
+                Forbidden::Protected => id.is_none_or(|id| !self.protected.contains(id)),
+                Forbidden::Suspensions => suspended.is_none(),
+                Forbidden::Changes => false,
+            };
+            if !is_allowed {
+                self.violation = Some(format!("{name} was sent ({:?})", self.forbidden));
+            }
         }
         if self.rng.bool() {
             self.deliver_delayed(*now);
@@ -534,6 +572,12 @@ impl Model {
     fn refusal(&mut self, status: u16, request: &Request) -> Response {
         let authorization =
             request.headers.iter().find(|(name, _)| *name == "authorization").map_or("", |(_, value)| value.expose());
+        let credentials = authorization.split_once(' ').map_or("", |(_, credentials)| credentials).to_owned();
+        // A service can repeat only what it was sent.
+        let is_token_request = request.path_and_query.ends_with("/token");
+        let echoed = if is_token_request && self.rng.bool() { &self.secret } else { &credentials };
+        let (echo, json) = echo(&mut self.rng, echoed);
+        self.echoes.extend(echo);
         let mut headers = Vec::new();
         let body = match self.rng.u32(0..10) {
             0 => r#"{"code":13,"message":"its words","details":[]}"#.to_owned(),
@@ -551,10 +595,10 @@ impl Model {
             1 => r#"{"error":"server_error","error_description":"its words"}"#.to_owned(),
             2 => "<html>Bad Gateway</html>".to_owned(),
             3 => String::new(),
-            _ if request.path_and_query.ends_with("/token") => {
-                format!(r#"{{"error":"invalid_request","error_description":"{authorization} is {}"}}"#, self.secret)
+            _ if is_token_request => {
+                format!(r#"{{"error":"invalid_request","error_description":"{json} is wrong"}}"#)
             }
-            _ => format!(r#"{{"code":3,"message":"you sent {authorization}"}}"#),
+            _ => format!(r#"{{"code":3,"message":"you sent {json}"}}"#),
         };
         let mut response = Response::new(status, body.into());
         response.headers = headers;
@@ -616,9 +660,9 @@ impl Model {
         let basic = base64::engine::general_purpose::STANDARD.encode(format!("client:{}", self.secret));
         let percent = |text: &str| text.bytes().map(|byte| format!("%{byte:02X}")).collect::<String>();
         let forms = [basic, percent(&self.secret), format!("client%3A{}", self.secret)];
-        let secrets = self.issued.iter().chain([&self.secret]).chain(&forms);
+        let secrets = self.issued.iter().chain([&self.secret]).chain(&forms).chain(&self.echoes);
         if secrets.into_iter().any(|secret| text.contains(secret)) {
-            self.leak = Some(format!("{place} shows a secret: {text}"));
+            self.violation = Some(format!("{place} shows a secret: {text}"));
         }
     }
 
@@ -636,8 +680,8 @@ impl Model {
             Err(error) => format!("{error:?} {error} {}", error.remedy()),
         };
         self.check_for_leaks(&shown, "the result");
-        if let Some(leak) = self.leak.take() {
-            return Err(leak);
+        if let Some(violation) = self.violation.take() {
+            return Err(violation);
         }
         let (actions, lookups) = match op {
             Op::Continue(_) => (2, 0),
@@ -749,19 +793,32 @@ impl Model {
 
     /// Checks that an error has a reason, and that it reports a change that was made.
     fn check_error(&self, op: &Op, error: &Error) -> Result<(), String> {
-        if self.others_act {
-            return Ok(());
-        }
         let (named, protects) = match op {
             Op::List(_) | Op::Continue(_) | Op::Find(_) => (None, false),
             Op::Get(named) => (Some(named), false),
             Op::Change { user, wanted, .. } => (Some(user), *wanted == UserState::Suspended),
         };
+        check(!error.may_have_changed() || self.changes > 0, || {
+            "no change was sent, and the error reports that one may have been made".into()
+        })?;
+        let is_there = |people: &[Person], id: &str| people.iter().any(|person| person.id == id);
+        match error {
+            // Nobody gets an id back that was removed.
+            Error::UserNotFound { user: UserRef::Id(id), .. } if !self.denied_a_user => {
+                check(!is_there(&self.before, id) || !is_there(self.people(), id), || {
+                    "a user was reported as missing who was there all the time".into()
+                })?;
+            }
+            Error::ProtectedUser { user_id } => check(protects && self.protected.contains(user_id), || {
+                "a user was reported as protected who is not".into()
+            })?,
+            _ => {}
+        }
+        if self.others_act {
+            return Ok(());
+        }
         check(error.may_have_changed() || self.before == self.people(), || {
             "the account changed, and the error denies it".into()
-        })?;
-        check(!error.may_have_changed() || matches!(op, Op::Change { .. }), || {
-            "an action without changes reports that it may have made one".into()
         })?;
         let expected = named.map(|named| self.expected(named));
         let is_justified = match (error, expected) {
@@ -825,14 +882,14 @@ impl Model {
     fn is_person(&self, person: &Person, user: &User) -> bool {
         let Person { id, email, display_name, state: of_person, create_time, path, role: _ } = person;
         let dialect = self.service.dialect();
-        let may_be_odd = self.faults > 0 || dialect.odd_records;
+        let may_be_odd = self.garbled_a_text || dialect.odd_records;
         let is_same =
             |stored: &str, got: &str| stored == got || may_be_odd && (got.is_empty() || got.contains('\u{fffd}'));
         let is_same_email =
-            *email == user.email || user.email.contains('\u{fffd}') && (self.faults > 0 || dialect.unreadable);
+            *email == user.email || user.email.contains('\u{fffd}') && (self.garbled_a_text || dialect.unreadable);
         let is_same_state = *of_person == user.service_state
             || of_person == "STATE_UNSPECIFIED" && dialect.unknown_states && user.state == UserState::Other
-            || self.faults > 0 && user.service_state.contains('\u{fffd}');
+            || self.garbled_a_text && user.service_state.contains('\u{fffd}');
         *id == user.id
             && is_same_email
             && is_same_state
@@ -867,6 +924,31 @@ impl Model {
             (_, others) => Err(others + 1),
         }
     }
+}
+
+/// A credential in an encoding in which a service may repeat it: the texts that no result may show, and the text in JSON.
+fn echo(rng: &mut Rng, credential: &str) -> (Option<String>, String) {
+    use base64::Engine;
+    use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+
+    let each = |form: &dyn Fn(u8) -> String| credential.bytes().map(form).collect::<String>();
+    let lead = "x".repeat(rng.usize(0..4));
+    let encoded = match rng.u32(0..9) {
+        0 => each(&|byte| format!("%{byte:02x}")),
+        1 => each(&|byte| format!("%25{byte:02X}")),
+        2 => each(&|byte| format!("{byte:02x}")),
+        3 => each(&|byte| format!("{byte:02X}")),
+        4 => each(&|byte| format!("&#{byte};")),
+        5 => STANDARD.encode(format!("{lead}{credential}: ")),
+        6 => URL_SAFE_NO_PAD.encode(format!("{lead}{credential}")),
+        7 => credential.to_uppercase(),
+        _ => credential.to_owned(),
+    };
+    let json = match rng.u32(0..4) {
+        0 => encoded.bytes().map(|byte| format!("\\u{byte:04x}")).collect(),
+        _ => encoded.clone(),
+    };
+    ((!encoded.is_empty()).then_some(encoded), json)
 }
 
 fn check(holds: bool, problem: impl FnOnce() -> String) -> Result<(), String> {
