@@ -12,6 +12,8 @@ use tokio::net::{TcpListener, TcpStream};
 pub enum Answer {
     /// Sends these bytes and closes the connection.
     Bytes(Vec<u8>),
+    /// Sends these bytes, and reads the next request on the same connection.
+    Open(Vec<u8>),
     /// Sends these bytes and then nothing, without closing.
     Silence(Vec<u8>),
     /// Sends the first at once, then the second byte by byte with pauses.
@@ -99,6 +101,7 @@ async fn answer(
                 stream.write_all(&bytes).await?;
                 return stream.shutdown().await;
             }
+            Answer::Open(bytes) => stream.write_all(&bytes).await?,
             Answer::Silence(bytes) => {
                 stream.write_all(&bytes).await?;
                 std::future::pending::<()>().await;
