@@ -964,6 +964,9 @@ fn nothing_is_suspended_while_the_protected_users_cannot_be_read() {
         fails(ErrorCode::InvalidResponse, world.run(session.suspend_user(wendy(), ChangeMode::Apply)));
         assert!(!world.sent.iter().any(|request| request.contains(':')), "{stored}");
         world.values.insert("protected-users", "OTHER".into());
-        assert!(world.run(session.suspend_user(wendy(), ChangeMode::DryRun)).is_ok(), "an id is told apart: {stored}");
+        assert!(
+            world.run(session.suspend_user(wendy(), ChangeMode::DryRun)).is_ok(),
+            "an id is distinguished: {stored}"
+        );
     }
 }

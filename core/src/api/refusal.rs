@@ -43,7 +43,7 @@ pub(crate) enum Protection {
 }
 
 /// The protection that an error names. `no_owner_remain` is known verbatim. The words for externally managed administrators
-/// are not known, so anything close to that term counts, but no words about whom to ask.
+/// are not known, so anything close to that term counts, except in words about asking somebody.
 pub(crate) fn protection(error: &ServiceError) -> Option<Protection> {
     let mut words = String::from(" ");
     let mut chars = error.message.chars().peekable();
