@@ -98,6 +98,7 @@ impl From<core_::StateChange> for wit::StateChange {
 }
 
 impl From<core_::Error> for wit::Failure {
+    #[inline(never)]
     fn from(error: core_::Error) -> Self {
         let failure = core_::Failure::from(error);
         Self {

@@ -16,6 +16,8 @@ mod actions;
 #[cfg(target_family = "wasm")]
 mod bindings;
 #[cfg(target_family = "wasm")]
+mod connector;
+#[cfg(target_family = "wasm")]
 mod convert;
 #[cfg(target_family = "wasm")]
 mod driver;

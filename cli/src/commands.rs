@@ -9,7 +9,7 @@ use std::time::Duration;
 use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use onepassword_users_host::types::{KnownUser, ListQuery, StateFilter, UserRef, UserState};
-use onepassword_users_host::{Connector, Error, MAX_FIND_USERS, TestReport};
+use onepassword_users_host::{Connector, Error, MAX_FIND_USERS};
 use onepassword_users_simulator::{Config, Simulator};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
@@ -232,8 +232,8 @@ impl Session {
     }
 
     async fn test(&self) -> Result<(), Failure> {
-        self.connector.list_users(ListQuery { state: None, limit: Some(1), page_token: None }).await?;
-        self.output.test_report(&TestReport::passed())
+        let report = self.connector.test().await?;
+        self.output.test_report(&report.json)
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn record(error: &Error) -> Record {
 /// A failure record in which settings and secrets have the names of their variables, and arguments those of their options.
 pub(crate) fn respelled(record: Record) -> Record {
     record.respelled(|name| match name {
-        "page-token" | "limit" | "state" => format!("--{name}"),
+        "page_token" | "limit" | "state" => format!("--{}", name.replace('_', "-")),
         "user" | "users" => name.to_owned(),
         name => Environment::variable(name),
     })

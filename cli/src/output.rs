@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use onepassword_users_host::types::{self, ChangeOutcome, UserState};
-use onepassword_users_host::{Error, StateChange, TestReport, User};
+use onepassword_users_host::{Error, StateChange, User};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -95,13 +95,17 @@ impl Output {
         }
     }
 
-    pub(crate) fn test_report(&self, report: &TestReport) -> Result<(), Failure> {
+    /// The report of a test, as the connector returned it.
+    pub(crate) fn test_report(&self, report: &str) -> Result<(), Failure> {
+        let unreadable = |error| Failure::other(format!("the report of the test cannot be read: {error}"));
+        let report: Value = serde_json::from_str(report).map_err(unreadable)?;
         match self.format {
             Format::Table => {
-                let row = |check: &onepassword_users_host::Check| vec![check.check.clone(), check.result.clone()];
-                self.table(&[], report.checks.iter().map(row))
+                let checks = report.get("checks").and_then(Value::as_array).into_iter().flatten();
+                let cell = |check: &Value, key| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+                self.table(&[], checks.map(|check| vec![cell(check, "check"), cell(check, "result")]))
             }
-            Format::Json | Format::Csv => self.json(json!(report)),
+            Format::Json | Format::Csv => self.json(report),
         }
     }
 

@@ -4,6 +4,62 @@
 //! (the README, the WIT documentation, `--help`, exit codes, `openapi.json`, `spin.toml`) is generated from it or checked against
 //! it by a test.
 
+mod actions;
+
+pub(crate) use actions::{ACTION_NAMES, SHARED};
+pub use actions::{ACTIONS, ActionClass, ActionEntry, ActionForm, ActionKind, Column, Example, Meaning, Tag};
+
+/// The connector as a whole.
+pub const CONNECTOR: Connector = Connector {
+    name: "onepassword-users",
+    title: "1Password Users",
+    description: "Looks people up in a 1Password account, suspends them and reactivates them.",
+    version: env!("CARGO_PKG_VERSION"),
+    vendor: "1Password",
+    product: "1Password",
+    category: "Identity and Access Management",
+    documentation: "https://developer.1password.com/docs/users-api/about-users-api",
+    origins: Origins {
+        default: "https://api.1password.com",
+        allowed: &["https://api.1password.com", "https://api.1password.ca", "https://api.1password.eu"],
+        setting: "base-url",
+    },
+};
+
+/// The description of a connector.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connector {
+    /// The name: lower case, words joined by hyphens.
+    pub name: &'static str,
+    /// The title.
+    pub title: &'static str,
+    /// The purpose, as a sentence.
+    pub description: &'static str,
+    /// The version.
+    pub version: &'static str,
+    /// The vendor of the service.
+    pub vendor: &'static str,
+    /// The product that the service belongs to.
+    pub product: &'static str,
+    /// The category of the product, in the terms of automation platforms.
+    pub category: &'static str,
+    /// The address of the service's documentation.
+    pub documentation: &'static str,
+    /// The origins that requests go to.
+    pub origins: Origins,
+}
+
+/// The origins that a connector sends requests to: one at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Origins {
+    /// The origin unless the setting names another.
+    pub default: &'static str,
+    /// The origins of the service itself. Another one needs the embedder's consent.
+    pub allowed: &'static [&'static str],
+    /// The setting that names the origin.
+    pub setting: &'static str,
+}
+
 /// A named value that the platform hands over: a setting or a secret.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Value {
@@ -328,6 +384,24 @@ macro_rules! errors {
                 }
             }
 
+            /// True if this connector alone has the code. The contract documents those that all connectors share.
+            #[must_use]
+            pub fn is_own(self) -> bool {
+                !matches!(
+                    self,
+                    Self::InvalidArgument
+                        | Self::Misconfigured
+                        | Self::Unauthenticated
+                        | Self::PermissionDenied
+                        | Self::RateLimited
+                        | Self::Unavailable
+                        | Self::InvalidResponse
+                        | Self::Intermediary
+                        | Self::HostFailed
+                        | Self::Other
+                )
+            }
+
             /// True if the same action may succeed if it is repeated later.
             #[must_use]
             pub fn is_retryable(self) -> bool {
@@ -362,7 +436,7 @@ errors! {
         "the service does not accept the page token any more", "start the list again", 2, 400;
     /// The account has more users than one list may have.
     TooManyUsers: Caller, "too-many-users", "There are too many users",
-        "the account has more users, or more text, than one list may have", "list in parts, with `limit` and `page-token`", 1, 422;
+        "the account has more users, or more text, than one list may have", "list in parts, with `limit` and `page_token`", 1, 422;
     /// A setting or secret is missing or wrong.
     Misconfigured: Settings, "misconfigured", "A setting is missing or wrong",
         "a setting or secret is missing or wrong, a certificate is not accepted, or the platform denies the host",
@@ -415,91 +489,3 @@ errors! {
     Other: Refused, "other", "The request failed",
         "anything else", "read the message", 1, 502;
 }
-
-/// The kind of an action, in the terms of automation platforms.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActionKind {
-    /// It only reads.
-    Enrichment,
-    /// It restricts a user, or lifts the restriction.
-    Containment,
-}
-
-impl ActionKind {
-    /// The name of the kind.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Enrichment => "enrichment",
-            Self::Containment => "containment",
-        }
-    }
-}
-
-/// The description of an action.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ActionEntry {
-    /// The name: lower case, words joined by hyphens.
-    pub name: &'static str,
-    /// The title.
-    pub title: &'static str,
-    /// The effect, as a phrase.
-    pub effect: &'static str,
-    /// The kind.
-    pub kind: ActionKind,
-    /// True if a repetition has no further effect.
-    pub is_idempotent: bool,
-    /// The action that reverts it.
-    pub undo: Option<&'static str>,
-    /// The permission of the OAuth application that it needs.
-    pub permission: &'static str,
-}
-
-/// All actions.
-pub const ACTIONS: [ActionEntry; 5] = [
-    ActionEntry {
-        name: "list-users",
-        title: "List users",
-        effect: "lists all users, up to 250,000, or as many as `limit`; by state if wanted",
-        kind: ActionKind::Enrichment,
-        is_idempotent: true,
-        undo: None,
-        permission: "list users",
-    },
-    ActionEntry {
-        name: "get-user",
-        title: "Get user",
-        effect: "gets one user, by id or e-mail address",
-        kind: ActionKind::Enrichment,
-        is_idempotent: true,
-        undo: None,
-        permission: "get users",
-    },
-    ActionEntry {
-        name: "find-users",
-        title: "Find users",
-        effect: "gets up to 1,000 users at once, with one search for all addresses",
-        kind: ActionKind::Enrichment,
-        is_idempotent: true,
-        undo: None,
-        permission: "list users",
-    },
-    ActionEntry {
-        name: "suspend-user",
-        title: "Suspend user",
-        effect: "the user can no longer sign in",
-        kind: ActionKind::Containment,
-        is_idempotent: true,
-        undo: Some("reactivate-user"),
-        permission: "suspend users",
-    },
-    ActionEntry {
-        name: "reactivate-user",
-        title: "Reactivate user",
-        effect: "the user can sign in again",
-        kind: ActionKind::Containment,
-        is_idempotent: true,
-        undo: Some("suspend-user"),
-        permission: "reactivate users",
-    },
-];

@@ -26,8 +26,8 @@ pub(crate) const MAX_NAMESAKES: usize = 100;
 pub enum Error {
     /// An argument is not valid. Nothing was sent.
     InvalidArgument {
-        /// The argument, by its name in the WIT contract.
-        argument: &'static str,
+        /// The argument, by its name in JSON, or the cleaned name that the caller gave it.
+        argument: Cow<'static, str>,
         /// The reason.
         problem: ArgumentError,
     },
@@ -202,8 +202,8 @@ pub enum ArgumentError {
     Query(QueryError),
     /// There are too many users.
     Find(FindError),
-    /// A driver refused the argument before it came to the core, for this reason.
-    Driver(String),
+    /// The argument is not one that the action takes, or a face refused it, for this reason.
+    Face(String),
 }
 
 impl fmt::Display for ArgumentError {
@@ -212,7 +212,7 @@ impl fmt::Display for ArgumentError {
             Self::User(error) => error.fmt(f),
             Self::Query(error) => error.fmt(f),
             Self::Find(error) => error.fmt(f),
-            Self::Driver(reason) => f.write_str(reason),
+            Self::Face(reason) => f.write_str(reason),
         }
     }
 }
@@ -223,26 +223,26 @@ impl core::error::Error for ArgumentError {
             Self::User(error) => Some(error),
             Self::Query(error) => Some(error),
             Self::Find(error) => Some(error),
-            Self::Driver(_) => None,
+            Self::Face(_) => None,
         }
     }
 }
 
 impl From<UserRefError> for Error {
     fn from(error: UserRefError) -> Self {
-        Self::InvalidArgument { argument: "user", problem: ArgumentError::User(error) }
+        Self::InvalidArgument { argument: "user".into(), problem: ArgumentError::User(error) }
     }
 }
 
 impl From<QueryError> for Error {
     fn from(error: QueryError) -> Self {
-        Self::InvalidArgument { argument: error.argument(), problem: ArgumentError::Query(error) }
+        Self::InvalidArgument { argument: error.argument().into(), problem: ArgumentError::Query(error) }
     }
 }
 
 impl From<FindError> for Error {
     fn from(error: FindError) -> Self {
-        Self::InvalidArgument { argument: "users", problem: ArgumentError::Find(error) }
+        Self::InvalidArgument { argument: "users".into(), problem: ArgumentError::Find(error) }
     }
 }
 
@@ -447,7 +447,7 @@ impl Error {
                 "Check that base-url names the service itself, and that nothing on the way alters answers."
             }
             Self::PageTokenRefused { .. } => "Start the list again from its beginning.",
-            Self::TooManyUsers(_) => "List the account in parts, with limit and page-token.",
+            Self::TooManyUsers(_) => "List the account in parts, with limit and page_token.",
             Self::EndlessList { .. } => {
                 "Check that base-url names the service itself, and that nothing on the way alters answers."
             }

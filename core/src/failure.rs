@@ -38,13 +38,13 @@ pub struct Failure<C = ErrorCode> {
 /// The code of a [`Failure`]: an [`ErrorCode`], or a face's own.
 pub trait Code {
     /// The code itself: lower case, words joined by hyphens.
-    fn name(&self) -> &'static str;
+    fn name(&self) -> &str;
     /// The class of the code.
     fn class(&self) -> FailureClass;
 }
 
 impl Code for ErrorCode {
-    fn name(&self) -> &'static str {
+    fn name(&self) -> &str {
         (*self).name()
     }
 
@@ -155,8 +155,8 @@ impl<C: Code> Failure<C> {
             self.remedy = self.remedy.replacen(&format!("Set {} ", subject.name), &format!("Set {name} "), 1);
             subject.name = name;
         }
-        let names = SETTINGS.iter().chain(&SECRETS).map(|value| value.name).chain(["page-token"]);
-        for name in names.filter(|name| name.contains('-')) {
+        let names = SETTINGS.iter().chain(&SECRETS).map(|value| value.name).chain(["page_token"]);
+        for name in names.filter(|name| name.contains(['-', '_'])) {
             if self.remedy.contains(name) {
                 self.remedy = self.remedy.replace(name, &spell(name));
             }
@@ -169,9 +169,9 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let subject = match &error {
             Error::InvalidArgument { argument, .. } => {
-                Some(Subject { kind: SubjectKind::Argument, name: (*argument).into() })
+                Some(Subject { kind: SubjectKind::Argument, name: argument.clone().into_owned() })
             }
-            Error::PageTokenRefused { .. } => Some(Subject { kind: SubjectKind::Argument, name: "page-token".into() }),
+            Error::PageTokenRefused { .. } => Some(Subject { kind: SubjectKind::Argument, name: "page_token".into() }),
             Error::ProtectedUser { .. } => Some(Subject::value("protected-users")),
             Error::Misconfigured { name, .. }
             | Error::Unauthenticated { name, .. }

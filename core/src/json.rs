@@ -1,9 +1,6 @@
-//! The JSON forms of users, lists, changes, failures and test reports. Every face uses these.
+//! The JSON forms of users, lists, changes and failures. Every face uses these.
 //!
 //! Keys are in snake case. A key that has no value is `null`, never absent.
-
-use alloc::string::String;
-use alloc::vec::Vec;
 
 use serde::ser::SerializeStruct;
 use serde::{Serialize, Serializer};
@@ -81,40 +78,5 @@ impl Serialize for ServiceError {
         json.serialize_field("code", &self.code)?;
         json.serialize_field("message", &self.message)?;
         json.end()
-    }
-}
-
-/// The result of a test of settings and credentials.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TestReport {
-    /// True if everything that was tested works. A failed test is a [`Failure`] instead.
-    pub ok: bool,
-    /// The checks, in order.
-    pub checks: Vec<Check>,
-}
-
-/// One check of a [`TestReport`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The subject of the check.
-    pub check: String,
-    /// Its result.
-    pub result: String,
-}
-
-impl TestReport {
-    /// The report of a test that listed one user.
-    #[must_use]
-    pub fn passed() -> Self {
-        let check = |check: &str, result: &str| Check { check: check.into(), result: result.into() };
-        Self {
-            ok: true,
-            checks: Vec::from([
-                check("settings", "complete"),
-                check("credentials", "accepted"),
-                check("users", "can be listed"),
-                check("not tested", "the permissions to get, suspend and reactivate users"),
-            ]),
-        }
     }
 }

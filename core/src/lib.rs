@@ -62,6 +62,7 @@ extern crate alloc;
 
 mod actions;
 mod api;
+mod arguments;
 pub mod catalogue;
 mod classify;
 mod client;
@@ -71,9 +72,11 @@ mod error;
 mod failure;
 mod hash;
 mod http;
+mod invoke;
 mod json;
 mod listing;
 mod machine;
+mod manifest;
 mod pages;
 mod redact;
 mod retry;
@@ -84,14 +87,16 @@ mod text;
 mod time;
 mod token;
 mod values;
+mod write;
 
 pub use api::service_error::ServiceError;
 pub use error::{ArgumentError, DriverError, Error, TooMany, UnavailableCause};
 pub use failure::{Code, Failure, Subject, SubjectKind};
 pub use http::{Header, HeaderValue, Method, Request, Response, Scheme, TransportError, TransportFault};
-pub use json::{Check, TestReport};
+pub use invoke::Output;
 pub use listing::{Listing, MAX_LISTING};
 pub use machine::{Action, Event, LookupError, LookupErrorKind, Step};
+pub use manifest::manifest;
 pub use redact::Redactor;
 pub use secret::Secret;
 pub use session::Session;
@@ -102,6 +107,7 @@ pub use values::email::EmailError;
 pub use values::page_token::PageTokenError;
 pub use values::protected::ProtectedUsersError;
 pub use values::query::{FindError, ListQuery, MAX_FIND_USERS, MAX_USERS, QueryError, UserList};
+pub use values::report::{Check, TestReport};
 pub use values::settings::{
     AccountId, AccountIdError, NumberError, SecretError, SettingError, UserAgent, UserAgentError,
 };

@@ -9,6 +9,7 @@ use alloc::rc::Rc;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
+use core::convert::Infallible;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::pin::Pin;
@@ -109,30 +110,68 @@ impl<T> Action<T> {
         Self { work: Some(Box::pin(work(Effects(mailbox.clone())))), mailbox }
     }
 
+    /// The action with its result converted.
+    pub(crate) fn map<U: 'static>(self, convert: impl FnOnce(T) -> U + 'static) -> Action<U>
+    where
+        T: 'static,
+    {
+        let Self { work, mailbox } = self;
+        let work = work.map(|work| Box::pin(async move { work.await.map(convert) }) as Pin<Box<Work<U>>>);
+        Action { work, mailbox }
+    }
+
     /// Takes an event (first [`Event::Start`], then the answer to each step) and returns the next step. `now` is the time on
     /// the driver's monotonic clock.
     ///
     /// An event that does not answer the previous step ends the action with [`Error::Driver`], and so does a call after
     /// [`Step::Done`].
     pub fn step(&mut self, event: Event, now: Instant) -> Step<T> {
-        let Some(work) = &mut self.work else {
-            return Step::Done(Err(Error::Driver(DriverError::Ended)));
-        };
-        *self.mailbox.borrow_mut() = Mail { event: Some(event), ask: None, now, due: now };
+        if let Some(result) = self.advance(event, now) {
+            return Step::Done(result);
+        }
+        match self.next_step() {
+            Step::Settings(names) => Step::Settings(names),
+            Step::Secrets(names) => Step::Secrets(names),
+            Step::Send(request) => Step::Send(request),
+            Step::Wait { duration, may_end_early } => Step::Wait { duration, may_end_early },
+            Step::Done(Err(error)) => Step::Done(Err(error)),
+        }
+    }
+
+    /// Takes an event as [`step`](Self::step) does, and returns the result if the action has ended. Otherwise the next step is
+    /// that of [`next_step`](Self::next_step), whose type is the same for all actions: that makes for a smaller driver.
+    pub fn advance(&mut self, event: Event, now: Instant) -> Option<Result<T, Error>> {
+        let Some(work) = &mut self.work else { return Some(Err(Error::Driver(DriverError::Ended))) };
+        post(&self.mailbox, event, now);
         match work.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(result) => {
                 self.work = None;
-                Step::Done(result)
+                Some(result)
             }
-            Poll::Pending => match self.mailbox.borrow_mut().ask.take() {
-                Some(Ask::Settings(names)) => Step::Settings(names),
-                Some(Ask::Secrets(names)) => Step::Secrets(names),
-                Some(Ask::Send(request)) => Step::Send(request),
-                Some(Ask::Wait { duration, may_end_early }) => Step::Wait { duration, may_end_early },
-                // The work pauses in `Effects::ask` alone, which leaves an ask.
-                None => Step::Done(Err(Error::Driver(DriverError::Ended))),
-            },
+            Poll::Pending => None,
         }
+    }
+
+    /// The next step after [`advance`](Self::advance).
+    pub fn next_step(&mut self) -> Step<Infallible> {
+        asked(&self.mailbox)
+    }
+}
+
+#[inline(never)]
+fn post(mailbox: &Mailbox, event: Event, now: Instant) {
+    *mailbox.borrow_mut() = Mail { event: Some(event), ask: None, now, due: now };
+}
+
+#[inline(never)]
+fn asked(mailbox: &Mailbox) -> Step<Infallible> {
+    match mailbox.borrow_mut().ask.take() {
+        Some(Ask::Settings(names)) => Step::Settings(names),
+        Some(Ask::Secrets(names)) => Step::Secrets(names),
+        Some(Ask::Send(request)) => Step::Send(request),
+        Some(Ask::Wait { duration, may_end_early }) => Step::Wait { duration, may_end_early },
+        // The work pauses in `Effects::ask` alone, which leaves an ask.
+        None => Step::Done(Err(Error::Driver(DriverError::Ended))),
     }
 }
 

@@ -3,13 +3,14 @@
 use alloc::vec::Vec;
 use core::fmt;
 
-use crate::actions::{change, list, lookup};
+use crate::actions::{change, list, lookup, test};
 use crate::client::Client;
 use crate::error::Error;
 use crate::machine::Action;
 use crate::token::TokenCache;
 use crate::values::change::{ChangeMode, StateChange, TargetState};
 use crate::values::query::{FindError, ListQuery, MAX_FIND_USERS, UserList};
+use crate::values::report::TestReport;
 use crate::values::user::{Target, User, UserRef};
 
 /// Starts actions, which may overlap, and keeps their token. Clones share it.
@@ -97,7 +98,20 @@ impl Session {
         self.change(user, mode, TargetState::Active)
     }
 
-    fn change(&self, user: UserRef, mode: ChangeMode, target: TargetState) -> Action<StateChange> {
+    /// Tests settings, credentials and permissions: obtains a new token, lists one user, gets that user, and reads the protected
+    /// users. Changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// The action ends in an error that names the setting or secret at fault, or as [`Session::list_users`].
+    #[must_use]
+    pub fn test(&self) -> Action<TestReport> {
+        // Without the session's token, so that the credentials are tested.
+        let tokens = TokenCache::default();
+        Action::new(|effects| async move { test::test(&Client::new(effects, tokens).await?).await })
+    }
+
+    pub(crate) fn change(&self, user: UserRef, mode: ChangeMode, target: TargetState) -> Action<StateChange> {
         let tokens = self.tokens.clone();
         Action::new(move |effects| async move {
             let user = Target::parse(&user)?;

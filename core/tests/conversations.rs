@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use onepassword_users_core::{
@@ -224,7 +225,7 @@ fn a_page_token_belongs_to_one_state_filter() {
     {
         let query = ListQuery { state, limit: None, page_token: token };
         let error = world.run(Session::new().list_users(query)).unwrap_err();
-        assert!(matches!(error, Error::InvalidArgument { argument: "page-token", .. }), "{error}");
+        assert!(matches!(error, Error::InvalidArgument { argument: Cow::Borrowed("page_token"), .. }), "{error}");
     }
     assert!(world.sent.is_empty());
 }
@@ -296,8 +297,8 @@ fn several_users_are_found_with_one_search() {
                 Ok("U5"),
                 Err(Error::AddressMismatch { .. }),
                 Err(Error::UserNotFound { .. }),
-                Err(Error::InvalidArgument { argument: "user", .. }),
-                Err(Error::InvalidArgument { argument: "user", .. }),
+                Err(Error::InvalidArgument { argument: Cow::Borrowed("user"), .. }),
+                Err(Error::InvalidArgument { argument: Cow::Borrowed("user"), .. }),
             ]
         ),
         "{results:?}"
@@ -308,7 +309,7 @@ fn several_users_are_found_with_one_search() {
     world.sent.clear();
     assert_eq!(world.run(session.find_users(Vec::new())), Ok(Vec::new()));
     let error = world.run(session.find_users(vec![id("U5"); 1001])).unwrap_err();
-    assert!(matches!(error, Error::InvalidArgument { argument: "users", .. }), "{error}");
+    assert!(matches!(error, Error::InvalidArgument { argument: Cow::Borrowed("users"), .. }), "{error}");
     assert!(world.sent.is_empty());
 }
 
@@ -938,7 +939,7 @@ fn every_error_has_a_code_a_status_and_a_remedy() {
         || onepassword_users_core::ServiceError { status: 403, code: Some("7".into()), message: "its words".into() };
     let cases = [
         (
-            Error::InvalidArgument { argument: "limit", problem: ArgumentError::Query(QueryError::Limit) },
+            Error::InvalidArgument { argument: "limit".into(), problem: ArgumentError::Query(QueryError::Limit) },
             "invalid-argument",
             None,
             false,

@@ -19,8 +19,8 @@ fn example(code: ErrorCode) -> Error {
     let (id, email) = ("IR7VJHJ36JHINBFAD7V2T5MP3E".to_owned(), "wendy@example.com".to_owned());
     match code {
         ErrorCode::InvalidArgument => Error::InvalidArgument {
-            argument: "limit",
-            problem: ArgumentError::Driver("it is not from 1 to 250000".into()),
+            argument: "limit".into(),
+            problem: ArgumentError::Face("it is not from 1 to 250000".into()),
         },
         ErrorCode::PageTokenRefused => {
             Error::PageTokenRefused { service: Some(service(400, "3", "InvalidArgument: page_token")) }

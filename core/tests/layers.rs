@@ -9,7 +9,7 @@ use std::path::Path;
 const LAYERS: [(&str, &[&str]); 9] = [
     ("foundation", &["time", "secret", "text", "hash", "decimal", "redact"]),
     ("http", &["http"]),
-    ("catalogue", &["catalogue"]),
+    ("catalogue", &["catalogue::actions", "catalogue"]),
     (
         "values",
         &[
@@ -21,14 +21,15 @@ const LAYERS: [(&str, &[&str]); 9] = [
             "values::page_token",
             "values::query",
             "values::change",
+            "values::report",
             "values",
         ],
     ),
     ("api", &["api::parse", "api::service_error", "api::refusal", "api::body", "api::page", "api::call", "api"]),
     ("machine", &["error", "machine", "retry"]),
     ("client", &["token", "config", "classify", "sender", "client", "pages", "listing"]),
-    ("actions", &["actions::lookup", "actions::list", "actions::change", "actions", "session"]),
-    ("faces", &["failure", "json"]),
+    ("actions", &["actions::lookup", "actions::list", "actions::change", "actions::test", "actions", "session"]),
+    ("faces", &["manifest", "failure", "json", "arguments", "write", "invoke"]),
 ];
 
 /// The source files of the crate by module, without the crate root.

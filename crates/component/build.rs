@@ -7,12 +7,13 @@ use std::process::Command;
 use onepassword_users_guest_build::{TARGET, build};
 
 /// The inputs of the component's build, relative to the workspace.
-const INPUTS: [&str; 10] = [
+const INPUTS: [&str; 11] = [
     "Cargo.lock",
     "Cargo.toml",
     "build.rs",
     "core/Cargo.toml",
     "core/src",
+    "crates/contract",
     "crates/guest-build",
     "crates/guest-runtime",
     "crates/wasi-driver",

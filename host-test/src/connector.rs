@@ -9,9 +9,12 @@ use onepassword_users_core::{self as core_, Failure, Listing, TooMany};
 use tokio::sync::Mutex;
 use wasmtime::Store;
 
-use crate::bindings::Plugin;
+use crate::bindings::connector::AnyConnector;
+use crate::bindings::connector::exports::automation::connector::connector as any;
+use crate::bindings::users::TypedUsers;
 use crate::engine::Compiled;
 use crate::error::Error;
+use crate::manifest::Manifest;
 use crate::outbound::{CallStats, Network, Outbound};
 use crate::state::State;
 use crate::types::{self, ChangeMode, ChangeOutcome, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
@@ -63,6 +66,27 @@ impl std::fmt::Debug for Options {
     }
 }
 
+/// The result of an action that was invoked by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The result in JSON, as the action's schema says.
+    pub json: String,
+    /// The result in one line, for people. It holds text of the service: show it as such.
+    pub summary: String,
+    /// True if the action changed something.
+    pub changed: bool,
+}
+
+impl From<any::Output> for Output {
+    fn from(output: any::Output) -> Self {
+        let json = match <[String; 1]>::try_from(output.parts) {
+            Ok([whole]) => whole,
+            Err(parts) => parts.concat(),
+        };
+        Self { json, summary: output.summary, changed: output.changed }
+    }
+}
+
 /// One configuration of the component. Calls run one at a time; use several connectors to run calls in parallel.
 pub struct Connector {
     compiled: Compiled,
@@ -73,7 +97,8 @@ pub struct Connector {
 
 struct Instance {
     store: Store<State>,
-    plugin: Plugin,
+    any: AnyConnector,
+    typed: Option<TypedUsers>,
 }
 
 impl Connector {
@@ -90,8 +115,8 @@ impl Connector {
     /// [`Error::Action`] if the action failed, [`Error::Load`] if the component could not be instantiated, [`Error::Trap`] if
     /// it trapped, and [`Error::Deadline`] if the call took too long. This is the same for every call.
     pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
-        self.call("list-users", None, async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_list_users(store, &query).await
+        self.call("list-users", None, async |Instance { store, typed, .. }| {
+            expect_typed(typed)?.onepassword_users_actions().call_list_users(store, &query).await
         })
         .await
     }
@@ -139,8 +164,8 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn get_user(&self, user: UserRef) -> Result<User, Error> {
-        self.call("get-user", Some(&user), async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_get_user(store, &user).await
+        self.call("get-user", Some(&user), async |Instance { store, typed, .. }| {
+            expect_typed(typed)?.onepassword_users_actions().call_get_user(store, &user).await
         })
         .await
     }
@@ -151,8 +176,8 @@ impl Connector {
     ///
     /// As [`Connector::list_users`], if nothing could be asked. Every other failure is the result of its reference.
     pub async fn find_users(&self, users: Vec<UserRef>) -> Result<Vec<Result<User, Failure>>, Error> {
-        let results = self.call("find-users", None, async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_find_users(store, &users).await
+        let results = self.call("find-users", None, async |Instance { store, typed, .. }| {
+            expect_typed(typed)?.onepassword_users_actions().call_find_users(store, &users).await
         });
         Ok(results.await?.into_iter().map(|result| result.map_err(Failure::from)).collect())
     }
@@ -163,8 +188,8 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn suspend_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
-        self.call("suspend-user", Some(&user), async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_suspend_user(store, &user, mode).await
+        self.call("suspend-user", Some(&user), async |Instance { store, typed, .. }| {
+            expect_typed(typed)?.onepassword_users_actions().call_suspend_user(store, &user, mode).await
         })
         .await
     }
@@ -175,20 +200,59 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn reactivate_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
-        self.call("reactivate-user", Some(&user), async |Instance { store, plugin }| {
-            plugin.onepassword_users_actions().call_reactivate_user(store, &user, mode).await
+        self.call("reactivate-user", Some(&user), async |Instance { store, typed, .. }| {
+            expect_typed(typed)?.onepassword_users_actions().call_reactivate_user(store, &user, mode).await
         })
         .await
     }
 
+    /// Describes the connector. Sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`], and [`Error::Load`] if the description is not one.
+    pub async fn describe(&self) -> Result<Manifest, Error> {
+        let json = self.call("describe", None, async |Instance { store, any, .. }| {
+            any.automation_connector_manifest().call_describe(store).await.map(Ok::<_, types::Failure>)
+        });
+        Manifest::parse(&json.await?).map_err(|problem| Error::Load(format!("its description is not one: {problem}")))
+    }
+
+    /// Runs an action by its name. `arguments` is a JSON object, as the action's schema says.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::list_users`]. [`Error::Foreign`] if the code of the failure is one that only this connector has.
+    pub async fn invoke(&self, action: &str, arguments: &str) -> Result<Output, Error> {
+        let output = self.call("invoke", None, async |Instance { store, any, .. }| {
+            any.automation_connector_connector().call_invoke(store, action, arguments).await
+        });
+        output.await.map(Output::from)
+    }
+
+    /// Tests settings, credentials and permissions, and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connector::invoke`]. The failure names the setting or secret that is wrong.
+    pub async fn test(&self) -> Result<Output, Error> {
+        let output = self.call("test", None, async |Instance { store, any, .. }| {
+            any.automation_connector_connector().call_test(store).await
+        });
+        output.await.map(Output::from)
+    }
+
     /// Calls the warm instance, or a new one. The instance is taken out for the call and put back on success only, so that one
     /// that trapped, timed out or was abandoned by its caller is dropped.
-    async fn call<T: Outcome>(
+    async fn call<T: Outcome, E>(
         &self,
         action: &'static str,
         user: Option<&UserRef>,
-        call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, types::Failure>>,
-    ) -> Result<T, Error> {
+        call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, E>>,
+    ) -> Result<T, Error>
+    where
+        Error: From<E>,
+    {
         let mut warm = self.warm.lock().await;
         let guard = AbandonGuard { connector: self, action, user, started: Instant::now() };
         self.outbound.take_stats();
@@ -214,7 +278,7 @@ impl Connector {
                 if instance.store.data().memory.used <= MAX_WARM_MEMORY {
                     *warm = Some(instance);
                 }
-                result.map_err(|failure| Error::Action(failure.into()))
+                result.map_err(Error::from)
             }
         };
         let (outcome, user_id) = match &result {
@@ -240,7 +304,7 @@ impl Connector {
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
-        let Compiled { component, config } = &self.compiled;
+        let Compiled { component, any, users, config } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
         let state = State::new(
             self.outbound.clone(),
@@ -254,11 +318,21 @@ impl Connector {
         // An epoch only makes the guest yield; the timeout in `call` ends it. A deadline in epochs would trap a guest that
         // merely waits for a slow server.
         store.epoch_deadline_async_yield_and_update(1);
-        match component.instantiate_async(&mut store).await {
-            Ok(plugin) => Ok(Instance { store, plugin }),
+        let load = async {
+            let instance = component.instantiate_async(&mut store).await?;
+            let users = users.as_ref().map(|users| users.load(&mut store, &instance)).transpose()?;
+            Ok::<_, wasmtime::Error>((any.load(&mut store, &instance)?, users))
+        };
+        match load.await {
+            Ok((any, typed)) => Ok(Instance { store, any, typed }),
             Err(error) => Err(Error::Load(format!("{error:#}"))),
         }
     }
+}
+
+/// The typed interface of an instance.
+fn expect_typed(typed: &Option<TypedUsers>) -> wasmtime::Result<&TypedUsers> {
+    typed.as_ref().ok_or_else(|| wasmtime::Error::msg("the component does not export onepassword:users/actions"))
 }
 
 /// The length of all texts of a user, in bytes.
@@ -300,6 +374,27 @@ impl Outcome for UserList {
 impl Outcome for Vec<Result<User, types::Failure>> {
     fn outcome(&self) -> &'static str {
         "found"
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Outcome for any::Output {
+    fn outcome(&self) -> &'static str {
+        if self.changed { "changed" } else { "unchanged" }
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+/// A description.
+impl Outcome for String {
+    fn outcome(&self) -> &'static str {
+        "described"
     }
 
     fn user_id(&self) -> Option<&str> {

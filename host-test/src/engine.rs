@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, InstancePre, Linker};
 use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
-use crate::bindings::{Plugin, PluginPre};
+use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
+use crate::bindings::users::TypedUsersIndices;
 use crate::state::State;
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
@@ -39,7 +40,11 @@ impl Default for HostConfig {
 /// A compiled and linked component. Clones are cheap.
 #[derive(Clone)]
 pub(crate) struct Compiled {
-    pub(crate) component: PluginPre<State>,
+    pub(crate) component: InstancePre<State>,
+    /// The interface that every connector has.
+    pub(crate) any: AnyConnectorIndices,
+    /// The typed interface, if it has one.
+    pub(crate) users: Option<TypedUsersIndices>,
     pub(crate) config: HostConfig,
 }
 
@@ -47,8 +52,9 @@ impl Compiled {
     pub(crate) fn new(bytes: &[u8], config: HostConfig) -> wasmtime::Result<Self> {
         let engine = engine(&config)?;
         let component = Component::new(&engine, bytes)?;
-        let component = PluginPre::new(linker(&engine)?.instantiate_pre(&component)?)?;
-        Ok(Self { component, config })
+        let component = linker(&engine)?.instantiate_pre(&component)?;
+        let any = AnyConnectorIndices::new(&component)?;
+        Ok(Self { users: TypedUsersIndices::new(&component).ok(), any, component, config })
     }
 }
 
@@ -98,6 +104,6 @@ fn linker(engine: &Engine) -> wasmtime::Result<Linker<State>> {
     })?;
     types::add_to_linker::<State, WasiHttp>(&mut linker, &types::LinkOptions::default(), State::http)?;
     outgoing_handler::add_to_linker::<State, WasiHttp>(&mut linker, State::http)?;
-    Plugin::add_to_linker::<State, State>(&mut linker, |state| state)?;
+    AnyConnector::add_to_linker::<State, State>(&mut linker, |state| state)?;
     Ok(linker)
 }

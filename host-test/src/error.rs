@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use onepassword_users_core::Failure;
-use onepassword_users_core::catalogue::ErrorCode;
+use onepassword_users_core::catalogue::{ErrorCode, FailureClass};
+use onepassword_users_core::{Code, Failure};
 
 /// A failure of the action itself, or of the host around it.
 #[derive(Debug, Clone, PartialEq)]
@@ -11,6 +11,8 @@ use onepassword_users_core::catalogue::ErrorCode;
 pub enum Error {
     /// The action failed.
     Action(Failure),
+    /// The action of another connector failed, with a code that only that connector has.
+    Foreign(Failure<ForeignCode>),
     /// The component could not be compiled, linked or instantiated.
     Load(String),
     /// An option of a connector is invalid: the CA file or the proxy.
@@ -31,11 +33,44 @@ pub enum Error {
     },
 }
 
+/// The code of a failure, of any connector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForeignCode {
+    /// The code.
+    pub name: String,
+    /// The class.
+    pub class: FailureClass,
+}
+
+impl Code for ForeignCode {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn class(&self) -> FailureClass {
+        self.class
+    }
+}
+
 impl Error {
+    /// The failure record with a code of any connector.
+    #[must_use]
+    pub fn record(&self) -> Failure<ForeignCode> {
+        match self {
+            Self::Foreign(failure) => failure.clone(),
+            error => {
+                let failure = error.failure();
+                let code = ForeignCode { name: failure.code.name().into(), class: failure.class() };
+                failure.with_code(code)
+            }
+        }
+    }
+
     /// The outcome of the call in the log: the code of the action's failure, or the name of the case.
     #[must_use]
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
+            Self::Foreign(failure) => &failure.code.name,
             Self::Action(failure) => failure.code.name(),
             Self::Load(_) => "load",
             Self::Options(_) => "options",
@@ -44,11 +79,13 @@ impl Error {
         }
     }
 
-    /// The failure record: that of the action, or one for the failure of the host.
+    /// The failure record: that of the action, or one for the failure of the host. The code of another connector is
+    /// [`ErrorCode::Other`] here, and itself in [`record`](Self::record).
     #[must_use]
     pub fn failure(&self) -> Failure {
         let (code, remedy) = match self {
             Self::Action(failure) => return failure.clone(),
+            Self::Foreign(failure) => return failure.clone().with_code(ErrorCode::Other),
             Self::Options(_) => (ErrorCode::Misconfigured, "Correct the option."),
             Self::Trap { may_have_changed: true, .. } | Self::Deadline { may_have_changed: true, .. } => {
                 (ErrorCode::HostFailed, "The user may have been changed nonetheless: look at it before you try again.")
@@ -69,6 +106,7 @@ impl Error {
     fn problem(&self) -> String {
         match self {
             Self::Action(failure) => failure.message.clone(),
+            Self::Foreign(failure) => failure.message.clone(),
             Self::Load(problem) => format!("cannot load the component: {problem}"),
             Self::Options(problem) => format!("cannot set up the connector: {problem}"),
             Self::Trap { problem, .. } => format!("the component trapped: {problem}"),

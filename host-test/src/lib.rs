@@ -43,16 +43,18 @@ mod convert;
 mod engine;
 mod error;
 mod host;
+mod manifest;
 mod outbound;
 mod state;
 mod values;
 
 /// The types of the actions, generated from `wit/`, where they are documented.
-pub use bindings::exports::onepassword::users::types;
-pub use connector::{Connector, Options};
+pub use bindings::users::exports::onepassword::users::types;
+pub use connector::{Connector, Options, Output};
 pub use engine::HostConfig;
-pub use error::Error;
+pub use error::{Error, ForeignCode};
 pub use host::Host;
+pub use manifest::{Manifest, ManifestAction, ManifestCode, ManifestValue, Origins};
 pub use onepassword_users_core::{
     Check, Failure, MAX_FIND_USERS, StateChange, Subject, SubjectKind, TestReport, User, UserList, catalogue,
 };

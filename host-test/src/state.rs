@@ -9,8 +9,8 @@ use wasmtime_wasi::clocks::WasiClocksCtx;
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 use wasmtime_wasi_io::IoView;
 
-use crate::bindings::automation::connector::secrets::LookupErrorKind;
-use crate::bindings::automation::connector::{secrets, settings};
+use crate::bindings::connector::automation::connector::secrets::LookupErrorKind;
+use crate::bindings::connector::automation::connector::{secrets, settings};
 use crate::outbound::Outbound;
 use crate::values::{Source, SourceError};
 

@@ -276,7 +276,7 @@ impl Problem {
     /// An invalid argument.
     #[must_use]
     pub fn argument(argument: &'static str, problem: impl Into<String>) -> Self {
-        Error::InvalidArgument { argument, problem: ArgumentError::Driver(problem.into()) }.into()
+        Error::InvalidArgument { argument: argument.into(), problem: ArgumentError::Face(problem.into()) }.into()
     }
 }
 
@@ -370,7 +370,10 @@ mod tests {
     #[test]
     fn an_error_has_the_status_of_its_code_or_that_of_a_timeout() {
         for (error, status) in [
-            (Error::InvalidArgument { argument: "page-token", problem: ArgumentError::Driver(String::new()) }, 400),
+            (
+                Error::InvalidArgument { argument: "page_token".into(), problem: ArgumentError::Face(String::new()) },
+                400,
+            ),
             (Error::PageTokenRefused { service: Some(service(400)) }, 400),
             (Error::Misconfigured { name: "base-url", problem: SettingError::Missing, service: None }, 503),
             (Error::UserNotFound { user: UserRef::Id("A".into()), service: None }, 404),
@@ -424,7 +427,7 @@ mod tests {
         let problem = Problem::from(Error::Unauthenticated { name: "client-secret", service: service(401) }).failure;
         assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Secret, name: "client_secret".into() }));
         assert!(problem.remedy.starts_with("Check client_id and client_secret"), "{}", problem.remedy);
-        let problem = Problem::argument("page-token", "x").failure;
+        let problem = Problem::argument("page_token", "x").failure;
         assert_eq!(problem.subject, Some(Subject { kind: SubjectKind::Argument, name: "page_token".into() }));
         assert_eq!(problem.message, "the argument page_token cannot be used: x");
         let problem = serde_json::to_value(Problem::unauthorized()).unwrap();

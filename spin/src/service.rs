@@ -157,10 +157,9 @@ async fn run_route(
         Route::Test => {
             route::no_options(content_type, body)?;
             // In a session of its own, so that the test uses the credentials, not a cached token.
-            let one = ListQuery { limit: Some(1), ..ListQuery::default() };
-            run(Session::new().list_users(one)).await?;
+            let report = run(Session::new().test()).await?;
             entry.outcome = "ok";
-            return json(&TestReport::passed());
+            return json(&report);
         }
         Route::OpenApi => {
             entry.outcome = "ok";

@@ -253,7 +253,7 @@ async fn flags_secret_files_and_access_tokens() {
     environment.push(("ONEPASSWORD_ACCESS_TOKEN", &token));
     account.simulator.take_records();
     assert_eq!(run(&["test"], &environment).status.code(), Some(0));
-    assert_eq!(account.simulator.take_records().len(), 1, "no token request");
+    assert_eq!(account.simulator.take_records().len(), 2, "a page and a user, and no token request");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,7 +1,8 @@
 //! Reading JSON of the service: faults of one text are repaired, keys compare in any spelling, and fields have any type.
 
 use alloc::borrow::Cow;
-use alloc::string::String;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -233,6 +234,61 @@ impl<'de> Visitor<'de> for Reader<'_> {
             entry(self.is_in_array, &key, value);
         }
         Ok(field)
+    }
+}
+
+/// JSON of any form. It takes less code than `serde_json::Value`, which sorts the keys of objects.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Node {
+    Field(Field),
+    Array(Vec<Node>),
+    Object(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// The value of a key, if this is an object.
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
+        let Self::Object(entries) = self else { return None };
+        entries.iter().find(|(other, _)| other == key).map(|(_, node)| node)
+    }
+
+    /// The value of a key, if it is a text that is not empty, or a whole number.
+    pub(crate) fn text(&self, key: &str) -> Option<String> {
+        match self.get(key) {
+            Some(Self::Field(Field::Text(text))) if !text.is_empty() => Some(text.clone()),
+            Some(Self::Field(Field::Number(number))) => Some(number.to_string()),
+            _ => None,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    scalars!(Node, Node::Field);
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = items.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Node::Array(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some((Key(key), node)) = entries.next_entry()? {
+            nodes.push((key.into_owned(), node));
+        }
+        Ok(Node::Object(nodes))
     }
 }
 

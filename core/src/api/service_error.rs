@@ -1,14 +1,10 @@
 //! The service's own description of an error.
 
-use alloc::string::{String, ToString};
-use alloc::vec::Vec;
+use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
-
-use crate::api::parse::{Field, Key, is_key, parse, scalars};
+use crate::api::parse::{Field, Node, is_key, parse};
 use crate::decimal::seconds;
 use crate::http::Response;
 use crate::redact::Redactor;
@@ -175,60 +171,6 @@ fn retry_delay(detail: &Node) -> Option<Duration> {
     match detail.get("retryDelay").or_else(|| detail.get("retry_delay"))? {
         Node::Field(Field::Text(text)) => seconds(text.trim().strip_suffix('s')?),
         delay => seconds(&delay.text("seconds")?),
-    }
-}
-
-/// JSON of any form. It takes less code than `serde_json::Value`, which sorts the keys of objects.
-enum Node {
-    Field(Field),
-    Array(Vec<Node>),
-    Object(Vec<(String, Node)>),
-}
-
-impl Node {
-    /// The value of a key, if this is an object.
-    fn get(&self, key: &str) -> Option<&Self> {
-        let Self::Object(entries) = self else { return None };
-        entries.iter().find(|(other, _)| other == key).map(|(_, node)| node)
-    }
-
-    /// The value of a key, if it is a text that is not empty, or a whole number.
-    fn text(&self, key: &str) -> Option<String> {
-        match self.get(key) {
-            Some(Self::Field(Field::Text(text))) if !text.is_empty() => Some(text.clone()),
-            Some(Self::Field(Field::Number(number))) => Some(number.to_string()),
-            _ => None,
-        }
-    }
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NodeVisitor)
-    }
-}
-
-struct NodeVisitor;
-
-impl<'de> Visitor<'de> for NodeVisitor {
-    type Value = Node;
-
-    scalars!(Node, Node::Field);
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some(node) = items.next_element()? {
-            nodes.push(node);
-        }
-        Ok(Node::Array(nodes))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut nodes = Vec::new();
-        while let Some((Key(key), node)) = entries.next_entry()? {
-            nodes.push((key.into_owned(), node));
-        }
-        Ok(Node::Object(nodes))
     }
 }
 

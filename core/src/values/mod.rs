@@ -6,5 +6,6 @@ pub(crate) mod email;
 pub(crate) mod page_token;
 pub(crate) mod protected;
 pub(crate) mod query;
+pub(crate) mod report;
 pub(crate) mod settings;
 pub(crate) mod user;

@@ -75,7 +75,7 @@ impl QueryError {
     pub(crate) fn argument(self) -> &'static str {
         match self {
             Self::Limit => "limit",
-            Self::PageToken(_) => "page-token",
+            Self::PageToken(_) => "page_token",
         }
     }
 }

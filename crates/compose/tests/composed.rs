@@ -62,7 +62,13 @@ fn the_component_for_spin_imports_only_what_spin_provides() {
             "wasi:io/poll@0.2.0",
             "wasi:io/streams@0.2.0",
         ],
-        &["onepassword:users/actions@0.1.0", "onepassword:users/types@0.1.0"],
+        &[
+            "automation:connector/connector@0.1.0",
+            "automation:connector/failures@0.1.0",
+            "automation:connector/manifest@0.1.0",
+            "onepassword:users/actions@0.1.0",
+            "onepassword:users/types@0.1.0",
+        ],
     );
     assert_eq!(interfaces(for_spin()).unwrap(), expected);
 }

@@ -267,7 +267,7 @@ async fn arguments_cannot_change_the_path() {
     let query = |page_token| ListQuery { state: None, limit: Some(1), page_token };
     for token in tokens {
         let result = harness.connector.list_users(query(Some(token.into()))).await;
-        assert_eq!(expect_failure(ErrorCode::InvalidArgument, result).subject.unwrap().name, "page-token");
+        assert_eq!(expect_failure(ErrorCode::InvalidArgument, result).subject.unwrap().name, "page_token");
     }
     assert_eq!(harness.requests(), [""; 0], "nothing was sent");
     // The service's page token may be any text. It stays one query value, also in a later call.

@@ -18,13 +18,22 @@ const IMPORTS: [&str; 8] = [
     "wasi:io/streams@0.2.0",
 ];
 
-const EXPORTS: [&str; 2] = ["onepassword:users/actions@0.1.0", "onepassword:users/types@0.1.0"];
+const EXPORTS: [&str; 5] = [
+    "automation:connector/connector@0.1.0",
+    "automation:connector/failures@0.1.0",
+    "automation:connector/manifest@0.1.0",
+    "onepassword:users/actions@0.1.0",
+    "onepassword:users/types@0.1.0",
+];
 
 /// The interfaces of the WIT packages that belong to this project.
-const INTERFACES: [&str; 5] = [
+const INTERFACES: [&str; 8] = [
+    "automation:connector/connector",
     "automation:connector/failures",
+    "automation:connector/manifest",
     "automation:connector/secrets",
     "automation:connector/settings",
+    "automation:connector/steps",
     "onepassword:users/actions",
     "onepassword:users/types",
 ];
@@ -65,7 +74,7 @@ fn every_item_of_the_wit_package_is_documented() {
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
-    assert_eq!(resolve.worlds[world].exports.len(), 2);
+    assert_eq!(resolve.worlds[world].exports.len(), EXPORTS.len());
 
     let (mut undocumented, mut interfaces) = (Vec::new(), Vec::new());
     let mut check = |docs: &Docs, item: String| {

@@ -39,9 +39,9 @@ async fn invalid_argument() {
     for (query, argument) in [
         (query(Some(0), None), "limit"),
         (query(Some(250_001), None), "limit"),
-        (query(None, Some(String::new())), "page-token"),
-        (query(None, Some("x".repeat(10_000))), "page-token"),
-        (query(Some(1), Some("altered".into())), "page-token"),
+        (query(None, Some(String::new())), "page_token"),
+        (query(None, Some("x".repeat(10_000))), "page_token"),
+        (query(Some(1), Some("altered".into())), "page_token"),
     ] {
         let error = expect_failure(ErrorCode::InvalidArgument, harness.connector.list_users(query).await);
         assert_eq!(subject(&error), (SubjectKind::Argument, argument));
@@ -56,7 +56,7 @@ async fn invalid_argument() {
     harness.requests();
     let other = ListQuery { state: Some(StateFilter::Active), limit: None, page_token: list.next_page_token };
     let error = expect_failure(ErrorCode::InvalidArgument, harness.connector.list_users(other).await);
-    assert_eq!(subject(&error), (SubjectKind::Argument, "page-token"));
+    assert_eq!(subject(&error), (SubjectKind::Argument, "page_token"));
     assert_eq!(harness.requests(), [""; 0], "nothing was sent");
 }
 
@@ -69,7 +69,7 @@ async fn page_token_refused() {
     harness.simulator.inject(Operation::List, gateway(400, 3));
     let result = harness.connector.list_users(query(list.next_page_token)).await;
     let error = expect_failure(ErrorCode::PageTokenRefused, result);
-    assert_eq!(subject(&error), (SubjectKind::Argument, "page-token"));
+    assert_eq!(subject(&error), (SubjectKind::Argument, "page_token"));
     assert_eq!(service(&error), (400, Some("3"), "its words"));
 }
 

@@ -14,6 +14,7 @@ mod dialects;
 mod errors;
 mod find;
 mod gate;
+mod generic;
 mod hostile;
 mod meter;
 mod network;

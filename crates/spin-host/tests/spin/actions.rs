@@ -131,14 +131,14 @@ async fn suspend_and_reactivate_report_the_outcome() {
 }
 
 #[tokio::test]
-async fn the_test_route_obtains_a_new_token_and_lists_one_user() {
+async fn the_test_route_obtains_a_new_token_and_lists_and_gets_one_user() {
     let harness = Harness::new().await;
     harness.get("/v1/users?limit=1").await;
     harness.requests();
     let response = harness.post("/v1/test", "").await;
     assert_eq!((response.status, &response.json["ok"]), (200, &json!(true)));
-    assert_eq!(response.json["checks"].as_array().unwrap().len(), 4);
-    assert_eq!(harness.requests(), (2, 1), "a new token in spite of the cached one, and a page");
+    assert_eq!(response.json["checks"].as_array().unwrap().len(), 6);
+    assert_eq!(harness.requests(), (3, 1), "a new token in spite of the cached one, a page and a user");
 }
 
 #[tokio::test]

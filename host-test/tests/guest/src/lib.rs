@@ -36,6 +36,7 @@ mod guest {
     });
 
     use automation::connector::{secrets, settings};
+    use exports::automation::connector::{connector, failures};
     use exports::onepassword::users::actions::Guest;
     use exports::onepassword::users::types::{
         ChangeMode, ErrorCode, Failure, FailureClass, ListQuery, StateChange, User, UserList, UserRef,
@@ -65,6 +66,39 @@ mod guest {
             more_candidates: false,
             service: None,
         })
+    }
+
+    impl exports::automation::connector::manifest::Guest for Component {
+        fn describe() -> String {
+            setting("behaviour")
+        }
+    }
+
+    impl connector::Guest for Component {
+        fn invoke(action: String, arguments: String) -> Result<connector::Output, failures::Failure> {
+            match setting("behaviour").as_str() {
+                "trap" => core::arch::wasm32::unreachable(),
+                "fail" => Err(failures::Failure {
+                    code: action,
+                    class: failures::FailureClass::Retry,
+                    message: arguments,
+                    remedy: String::new(),
+                    retryable: true,
+                    retry_after: None,
+                    may_have_changed: false,
+                    subject: None,
+                    user_id: None,
+                    candidates: Vec::new(),
+                    more_candidates: false,
+                    service: None,
+                }),
+                _ => Ok(connector::Output { parts: vec![action, arguments], summary: String::new(), changed: false }),
+            }
+        }
+
+        fn test() -> Result<connector::Output, failures::Failure> {
+            Self::invoke(String::new(), String::new())
+        }
     }
 
     impl Guest for Component {

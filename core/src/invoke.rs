@@ -1,0 +1,201 @@
+//! Actions by name, with arguments and results in JSON, for callers that know no more of an action than its description.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::{self, Vec};
+use core::fmt;
+
+use crate::arguments::{Call, Reference};
+use crate::error::Error;
+use crate::failure::Failure;
+use crate::machine::Action;
+use crate::session::Session;
+use crate::text::{Quoted, clean};
+use crate::values::change::{ChangeOutcome, StateChange, TargetState};
+use crate::values::query::UserList;
+use crate::values::report::TestReport;
+use crate::values::user::{User, UserRef, UserState};
+use crate::write::Json;
+
+/// The length of a part of a result, in bytes. The last user of a part may exceed it.
+const PART_BYTES: usize = 4 * 1024 * 1024;
+
+/// The result of [`Session::invoke`].
+pub struct Output {
+    /// The result in one line, for people. It may hold text of the service, without control characters.
+    pub summary: String,
+    /// True if the action changed something.
+    pub changed: bool,
+    json: Json,
+    /// The users that are not part of the JSON yet, and the page token that ends it.
+    rest: Option<(vec::IntoIter<User>, Option<String>)>,
+}
+
+impl Output {
+    /// The next part of the result's JSON, about 4 MiB at most. `None` after the last one. All parts together are one JSON
+    /// document.
+    pub fn next_part(&mut self) -> Option<String> {
+        if let Some((users, next_page_token)) = &mut self.rest {
+            for user in users.by_ref() {
+                self.json.user("", &user);
+                if self.json.len() >= PART_BYTES {
+                    // The comma belongs to the next user, and begins the next part.
+                    return Some(self.json.take_item());
+                }
+            }
+            self.json.raw("]");
+            self.json.text("next_page_token", next_page_token.as_deref());
+            self.json.raw("}");
+            self.rest = None;
+        }
+        Some(self.json.take()).filter(|part| !part.is_empty())
+    }
+}
+
+impl fmt::Debug for Output {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { summary, changed, .. } = self;
+        f.debug_struct("Output").field("summary", summary).field("changed", changed).finish_non_exhaustive()
+    }
+}
+
+impl Session {
+    /// Runs [`Session::test`], with a result as that of [`Session::invoke`].
+    #[must_use]
+    pub fn invoke_test(&self) -> Action<Output> {
+        self.test().map(tested)
+    }
+
+    /// Runs the action of this name. `arguments` is a JSON object, as the action's schema says. The result and a failure have
+    /// the forms that all faces share.
+    ///
+    /// # Errors
+    ///
+    /// The action ends in [`Error::InvalidArgument`] if there is no such action or if the arguments do not fit it, and otherwise
+    /// as the action itself.
+    #[must_use]
+    pub fn invoke(&self, action: &str, arguments: &str) -> Action<Output> {
+        match Call::parse(action, arguments) {
+            Err(error) => Action::new(|_| async { Err(error) }),
+            Ok(Call::List(query)) => self.list_users(query).map(listed),
+            Ok(Call::Get(user)) => self.get_user(user).map(got),
+            Ok(Call::Find(references)) => {
+                let users = references.iter().map(|reference| reference.user.clone()).collect();
+                self.find_users(users).map(move |results| found(&references, results))
+            }
+            Ok(Call::Change(user, mode, target)) => {
+                self.change(user, mode, target).map(move |change| changed(&change, target))
+            }
+        }
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the result of an action")]
+fn got(user: User) -> Output {
+    let mut json = Json::default();
+    json.user("", &user);
+    Output { summary: format!("{} is {}", name(&user), state(&user)), changed: false, json, rest: None }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "the result of an action")]
+fn tested(report: TestReport) -> Output {
+    let mut json = Json::default();
+    json.raw(r#"{"ok":true,"checks":["#);
+    for check in &report.checks {
+        json.begin("");
+        json.raw("{");
+        json.text("check", Some(check.name));
+        json.text("result", Some(&check.result));
+        json.raw("}");
+    }
+    json.raw("]}");
+    Output { summary: "settings and credentials work".into(), changed: false, json, rest: None }
+}
+
+fn listed(list: UserList) -> Output {
+    let UserList { users, next_page_token } = list;
+    let more = if next_page_token.is_some() { ", and there are more" } else { "" };
+    let noun = if users.len() == 1 { "user" } else { "users" };
+    let summary = format!("{} {noun}{more}", users.len());
+    let mut json = Json::default();
+    json.raw(r#"{"users":["#);
+    Output { summary, changed: false, json, rest: Some((users.into_iter(), next_page_token)) }
+}
+
+fn found(references: &[Reference], results: Vec<Result<User, Error>>) -> Output {
+    let count = results.iter().filter(|result| result.is_ok()).count();
+    let summary = format!("{count} of {} users found", results.len());
+    let mut json = Json::default();
+    json.raw(r#"{"results":["#);
+    for (reference, result) in references.iter().zip(results) {
+        json.begin("");
+        json.raw("{");
+        reference.write("input", &mut json);
+        match result {
+            Ok(user) => {
+                json.user("user", &user);
+                json.text("error", None);
+            }
+            Err(error) => {
+                json.text("user", None);
+                json.failure("error", &Failure::from(error));
+            }
+        }
+        json.raw("}");
+    }
+    json.raw("]}");
+    Output { summary, changed: false, json, rest: None }
+}
+
+fn changed(change: &StateChange, target: TargetState) -> Output {
+    let (done, state) = match target {
+        TargetState::Suspended => ("suspended", "suspended"),
+        TargetState::Active => ("reactivated", "active"),
+    };
+    let user = name(&change.user);
+    let summary = match change.outcome {
+        ChangeOutcome::Changed => format!("{user} was {done}"),
+        ChangeOutcome::Unchanged => format!("{user} was {state} already, so nothing was sent"),
+        ChangeOutcome::WouldChange => format!("{user} would be {done}; nothing was sent"),
+    };
+    let mut json = Json::default();
+    json.raw("{");
+    json.text("outcome", Some(change.outcome.name()));
+    json.user("user", &change.user);
+    json.raw("}");
+    Output { summary, changed: change.outcome == ChangeOutcome::Changed, json, rest: None }
+}
+
+impl Reference {
+    fn write(&self, name: &str, json: &mut Json) {
+        let (id, email) = match &self.user {
+            UserRef::Id(text) | UserRef::Email(text) if self.is_text => return json.text(name, Some(text)),
+            UserRef::Id(id) => (Some(id), None),
+            UserRef::Email(email) => (None, Some(email)),
+            UserRef::Known { id, email } => (Some(id), Some(email)),
+        };
+        json.begin(name);
+        json.raw("{");
+        for (name, text) in [("id", id), ("email", email)] {
+            if text.is_some() {
+                json.text(name, text.map(String::as_str));
+            }
+        }
+        json.raw("}");
+    }
+}
+
+fn name(user: &User) -> String {
+    if user.email.is_empty() {
+        user.id.clone()
+    } else {
+        format!("{} ({})", Quoted(&clean(&user.email)), clean(&user.id))
+    }
+}
+
+fn state(user: &User) -> String {
+    match user.state {
+        UserState::Other => clean(&user.service_state),
+        state => state.name().to_string(),
+    }
+}
