@@ -9,7 +9,7 @@ use futures::stream::iter;
 use http::header::{self, HeaderName, HeaderValue};
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
-use onepassword_users_core::{ChangeMode, Error, ListQuery, LookupErrorKind, Secret, Session, TestReport, UserRef};
+use onepassword_users_core::{ChangeMode, Error, LookupErrorKind, Secret, Session, UserRef};
 use serde::Serialize;
 use spin_sdk::http::{BoxBody, Request, Response, StatusCode, box_body};
 
