@@ -6,7 +6,7 @@ use crate::catalogue::SHARED;
 
 /// The description of the connector in JSON: all of the catalogue that a platform needs. The contract documents its form.
 ///
-/// It is written at test time, by the test below, and holds the words of [`SHARED`] between `§` in place of their texts.
+/// It is written at test time, by the test below, and holds the words of `SHARED` between `§` in place of their texts.
 #[must_use]
 pub fn manifest() -> String {
     const TEMPLATE: &str = include_str!("manifest.template");
