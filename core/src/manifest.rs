@@ -24,69 +24,90 @@ mod tests {
     extern crate std;
 
     use alloc::format;
-    use alloc::string::ToString;
     use alloc::vec::Vec;
     use std::path::Path;
 
-    use serde_json::{Value as Json, json};
+    use serde::Serialize;
+    use serde_json::Value as Json;
 
     use super::*;
     use crate::catalogue::{
-        ACTIONS, ActionEntry, CONNECTOR, ERRORS, ErrorCode, SECRETS, SETTINGS, Tag, Value, ValueKind,
+        ACTIONS, ActionEntry, CONNECTOR, Column, ERRORS, ErrorCode, SECRETS, SETTINGS, Tag, Value, ValueKind,
     };
+
+    /// An object whose members are in this order. That of `serde_json` depends on a feature that other packages switch on.
+    fn object(members: &[(&str, String)]) -> String {
+        let members: Vec<String> = members.iter().map(|(name, json)| format!("\"{name}\":{json}")).collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    fn array(items: impl IntoIterator<Item = String>) -> String {
+        format!("[{}]", items.into_iter().collect::<Vec<_>>().join(","))
+    }
+
+    fn json(value: impl Serialize) -> String {
+        serde_json::to_string(&value).unwrap()
+    }
 
     fn value(value: &Value) -> String {
         let (kind, more) = match value.kind {
-            ValueKind::Text => ("text", json!({})),
-            ValueKind::Url => ("url", json!({})),
-            ValueKind::Pattern(pattern) => ("text", json!({ "pattern": pattern })),
-            ValueKind::Choice(choices) => ("choice", json!({ "choices": choices })),
-            ValueKind::Integer { min, max, unit: None } => ("integer", json!({ "minimum": min, "maximum": max })),
+            ValueKind::Text => ("text", Vec::new()),
+            ValueKind::Url => ("url", Vec::new()),
+            ValueKind::Pattern(pattern) => ("text", Vec::from([("pattern", json(pattern))])),
+            ValueKind::Choice(choices) => ("choice", Vec::from([("choices", json(choices))])),
             ValueKind::Integer { min, max, unit } => {
-                ("integer", json!({ "minimum": min, "maximum": max, "unit": unit }))
+                let mut more = Vec::from([("minimum", json(min)), ("maximum", json(max))]);
+                more.extend(unit.map(|unit| ("unit", json(unit))));
+                ("integer", more)
             }
         };
-        let mut members = json!({
-            "name": value.name, "label": value.title, "help": value.help, "type": kind, "required": value.is_required,
-            "default": value.default,
-        });
-        members.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        members.to_string()
+        let mut members = Vec::from([
+            ("name", json(value.name)),
+            ("label", json(value.title)),
+            ("help", json(value.help)),
+            ("type", json(kind)),
+            ("required", json(value.is_required)),
+            ("default", json(value.default)),
+        ]);
+        members.extend(more);
+        object(&members)
     }
 
     fn code(code: &ErrorCode) -> String {
         let entry = code.entry();
-        let (class, cause) = (entry.class.name(), entry.cause);
-        json!({ "code": entry.code, "class": class, "title": entry.title, "cause": cause, "remedy": entry.remedy })
-            .to_string()
+        object(&[
+            ("code", json(entry.code)),
+            ("class", json(entry.class.name())),
+            ("title", json(entry.title)),
+            ("cause", json(entry.cause)),
+            ("remedy", json(entry.remedy)),
+        ])
     }
 
     fn action(action: &ActionEntry) -> String {
         let form = &action.form;
-        let tags = |tags: &[Tag]| -> Json {
-            tags.iter().map(|tag| json!({ "path": tag.path, "meaning": tag.meaning.name() })).collect()
-        };
-        let columns: Json =
-            form.columns.iter().map(|column| json!({ "label": column.label, "path": column.path })).collect();
-        let members = [
-            ("name", json!(action.name).to_string()),
-            ("title", json!(action.title).to_string()),
-            ("description", json!(action.effect).to_string()),
-            ("kind", json!(action.kind.name()).to_string()),
-            ("class", json!(action.class.name()).to_string()),
-            ("idempotent", json!(action.is_idempotent).to_string()),
-            ("undo", json!(action.undo).to_string()),
-            ("permission", json!(action.permission).to_string()),
+        let tag = |tag: &Tag| object(&[("path", json(tag.path)), ("meaning", json(tag.meaning.name()))]);
+        let column = |column: &Column| object(&[("label", json(column.label)), ("path", json(column.path))]);
+        object(&[
+            ("name", json(action.name)),
+            ("title", json(action.title)),
+            ("description", json(action.effect)),
+            ("kind", json(action.kind.name())),
+            ("class", json(action.class.name())),
+            ("idempotent", json(action.is_idempotent)),
+            ("undo", json(action.undo)),
+            ("permission", json(action.permission)),
             ("input", form.input.into()),
             ("output", form.output.into()),
-            ("example", format!("{{\"arguments\":{},\"result\":{}}}", form.example.arguments, form.example.result)),
-            ("rows", json!(form.rows).to_string()),
-            ("columns", columns.to_string()),
-            ("input_tags", tags(form.input_tags).to_string()),
-            ("output_tags", tags(form.output_tags).to_string()),
-        ];
-        let members: Vec<String> = members.iter().map(|(name, json)| format!("\"{name}\":{json}")).collect();
-        format!("{{{}}}", members.join(","))
+            (
+                "example",
+                object(&[("arguments", form.example.arguments.into()), ("result", form.example.result.into())]),
+            ),
+            ("rows", json(form.rows)),
+            ("columns", array(form.columns.iter().map(column))),
+            ("input_tags", array(form.input_tags.iter().map(tag))),
+            ("output_tags", array(form.output_tags.iter().map(tag))),
+        ])
     }
 
     /// The manifest of the catalogue, with a line for each setting, secret, code and action.
@@ -102,12 +123,16 @@ mod tests {
             ("category", connector.category),
             ("documentation", connector.documentation),
         ];
-        let mut lines: Vec<String> = texts.iter().map(|(name, text)| format!("\"{name}\":{}", json!(text))).collect();
+        let mut lines: Vec<String> = texts.iter().map(|(name, text)| format!("\"{name}\":{}", json(text))).collect();
         let list = |name: &str, items: Vec<String>| format!("\"{name}\":[\n{}\n]", items.join(",\n"));
         lines.push(list("settings", SETTINGS.iter().map(value).collect()));
         lines.push(list("secrets", SECRETS.iter().map(value).collect()));
         let origins = connector.origins;
-        let origins = json!({ "default": origins.default, "allowed": origins.allowed, "setting": origins.setting });
+        let origins = object(&[
+            ("default", json(origins.default)),
+            ("allowed", json(origins.allowed)),
+            ("setting", json(origins.setting)),
+        ]);
         lines.push(format!("\"origins\":{origins}"));
         lines.push(list("codes", ERRORS.iter().filter(|code| code.is_own()).map(code).collect()));
         lines.push(list("actions", ACTIONS.iter().map(action).collect()));
