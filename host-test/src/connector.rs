@@ -112,8 +112,9 @@ impl Connector {
     ///
     /// # Errors
     ///
-    /// [`Error::Action`] if the action failed, [`Error::Load`] if the component could not be instantiated, [`Error::Trap`] if
-    /// it trapped, and [`Error::Deadline`] if the call took too long. This is the same for every call.
+    /// [`Error::Action`] if the action failed, [`Error::Load`] if the component could not be instantiated or does not have the
+    /// typed interface, [`Error::Trap`] if it trapped, and [`Error::Deadline`] if the call took too long. This is the same for
+    /// every call, but that those by name need no typed interface.
     pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
         self.call("list-users", None, async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_list_users(store, &query).await
@@ -224,7 +225,7 @@ impl Connector {
     ///
     /// As [`Connector::list_users`]. [`Error::Foreign`] if the code of the failure is one that only this connector has.
     pub async fn invoke(&self, action: &str, arguments: &str) -> Result<Output, Error> {
-        let output = self.call("invoke", None, async |Instance { store, any, .. }| {
+        let output = self.call(action, None, async |Instance { store, any, .. }| {
             any.automation_connector_connector().call_invoke(store, action, arguments).await
         });
         output.await.map(Output::from)
@@ -246,7 +247,7 @@ impl Connector {
     /// that trapped, timed out or was abandoned by its caller is dropped.
     async fn call<T: Outcome, E>(
         &self,
-        action: &'static str,
+        action: &str,
         user: Option<&UserRef>,
         call: impl AsyncFnOnce(&mut Instance) -> wasmtime::Result<Result<T, E>>,
     ) -> Result<T, Error>
@@ -264,6 +265,7 @@ impl Connector {
             };
             match call(&mut instance).await {
                 Ok(result) => Ok((instance, result)),
+                Err(error) if error.is::<NotTyped>() => Err(Error::Load(error.to_string())),
                 Err(trap) => {
                     let problem = trap.root_cause().to_string();
                     Err(Error::Trap { problem, may_have_changed: self.outbound.stats().has_sent_change })
@@ -297,6 +299,7 @@ impl Connector {
             UserRef::Id(user) | UserRef::Email(user) | UserRef::Known(types::KnownUser { id: user, .. }) => user,
         });
         let user = user.map(|user| user.chars().take(256).collect::<String>());
+        let action = action.chars().take(64).collect::<String>();
         let CallStats { requests, request_ids, .. } = self.outbound.take_stats();
         let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         let request_ids = request_ids.join(" ");
@@ -332,8 +335,20 @@ impl Connector {
 
 /// The typed interface of an instance.
 fn expect_typed(typed: &Option<TypedUsers>) -> wasmtime::Result<&TypedUsers> {
-    typed.as_ref().ok_or_else(|| wasmtime::Error::msg("the component does not export onepassword:users/actions"))
+    typed.as_ref().ok_or_else(|| NotTyped.into())
 }
+
+/// The component is another connector's.
+#[derive(Debug)]
+struct NotTyped;
+
+impl std::fmt::Display for NotTyped {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("it does not export onepassword:users/actions, so its actions are called by name")
+    }
+}
+
+impl std::error::Error for NotTyped {}
 
 /// The length of all texts of a user, in bytes.
 fn text_bytes(user: &User) -> usize {
@@ -344,7 +359,7 @@ fn text_bytes(user: &User) -> usize {
 /// Logs an action whose caller dropped it before its end: it may have sent requests already.
 struct AbandonGuard<'a> {
     connector: &'a Connector,
-    action: &'static str,
+    action: &'a str,
     user: Option<&'a UserRef>,
     started: Instant,
 }

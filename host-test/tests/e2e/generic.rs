@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use onepassword_users_component::COMPONENT;
 use onepassword_users_host::catalogue::{ACTIONS, ErrorCode, SECRETS, SETTINGS};
-use onepassword_users_host::{Error, Output};
+use onepassword_users_host::types::ChangeMode;
+use onepassword_users_host::{Error, Host, HostConfig, Output, StateChange, User};
 use onepassword_users_simulator::{Fault, Operation};
-use onepassword_users_test_kit::harness::{Harness, expect_failure};
+use onepassword_users_test_kit::harness::{ALL, Harness, email, expect_failure, options};
 use serde_json::{Value, json};
 
 const WENDY: &str = "wendy.appleseed@example.com";
@@ -102,10 +104,16 @@ async fn every_action_by_name_has_a_result_that_fits_its_schema() {
 async fn actions_by_name_say_what_the_typed_calls_say() {
     let checked = Checked::new().await;
     let connector = &checked.harness.connector;
-    let typed = connector.list_users(onepassword_users_test_kit::harness::ALL).await.unwrap();
-    let typed: Vec<onepassword_users_host::User> = typed.users.into_iter().map(Into::into).collect();
+    let typed = connector.list_users(ALL).await.unwrap();
+    let typed: Vec<User> = typed.users.into_iter().map(Into::into).collect();
     let (list, _) = checked.invoke("list-users", json!({})).await;
     assert_eq!(list["users"], json!(typed));
+
+    let typed = User::from(connector.get_user(email(WENDY)).await.unwrap());
+    assert_eq!(checked.invoke("get-user", json!({ "user": WENDY })).await.0, json!(typed));
+    let typed = StateChange::from(connector.suspend_user(email(WENDY), ChangeMode::DryRun).await.unwrap());
+    let arguments = json!({"user": WENDY, "dry_run": true});
+    assert_eq!(checked.invoke("suspend-user", arguments).await.0, json!(typed));
 }
 
 #[tokio::test]
@@ -133,15 +141,16 @@ async fn a_bad_call_by_name_is_named_and_nothing_is_sent() {
 async fn failures_by_name_are_those_of_the_typed_calls() {
     let harness = Harness::without_retries().await;
     let nobody = harness.connector.invoke("get-user", r#"{"user":"nobody@example.com"}"#).await;
-    expect_failure(ErrorCode::UserNotFound, nobody);
+    let typed = expect_failure(ErrorCode::UserNotFound, harness.connector.get_user(email("nobody@example.com")).await);
+    assert_eq!(expect_failure(ErrorCode::UserNotFound, nobody), typed);
+
     harness.simulator.inject(Operation::Suspend, Fault::reply(503, "{}"));
-    harness.simulator.inject(Operation::Get, Fault::reply(503, "{}"));
-    let arguments = json!({"user": {"id": harness.id(WENDY)}});
-    harness.connector.invoke("get-user", &arguments.to_string()).await.unwrap_err();
-    harness.simulator.inject(Operation::Get, Fault::Delay(std::time::Duration::ZERO));
-    let failure =
-        expect_failure(ErrorCode::Unavailable, harness.connector.invoke("suspend-user", &arguments.to_string()).await);
-    assert!(failure.service.is_some_and(|service| service.status == 503));
+    let arguments = json!({ "user": WENDY }).to_string();
+    let by_name = expect_failure(ErrorCode::Unavailable, harness.connector.invoke("suspend-user", &arguments).await);
+    harness.simulator.inject(Operation::Suspend, Fault::reply(503, "{}"));
+    let typed = harness.connector.suspend_user(email(WENDY), ChangeMode::Apply).await;
+    assert_eq!(by_name, expect_failure(ErrorCode::Unavailable, typed));
+    assert!(by_name.may_have_changed && by_name.service.is_some_and(|service| service.status == 503));
 }
 
 #[tokio::test]
@@ -191,17 +200,21 @@ async fn a_long_list_comes_in_parts_that_are_one_document() {
     assert_eq!(output.summary, "20000 users");
 }
 
-#[test]
-fn a_foreign_code_has_its_class() {
-    let error = Error::Foreign(onepassword_users_host::Failure::new(
-        onepassword_users_host::ForeignCode {
-            name: "quota-exceeded".into(),
-            class: onepassword_users_host::catalogue::FailureClass::Retry,
-        },
-        "the quota is used up",
-        "Wait.",
-    ));
-    assert_eq!((error.code(), error.failure().code), ("quota-exceeded", ErrorCode::Other));
-    assert!(error.record().is_retryable());
-    assert_eq!(error.to_string(), "the quota is used up. Wait.");
+/// The built component with its typed interface under another name: a connector that this host does not know.
+#[tokio::test]
+async fn a_connector_without_the_typed_interface_is_called_by_name() {
+    let mut component = COMPONENT.to_vec();
+    let (known, other) = (b"onepassword:users/", b"onepassword:other/");
+    let places: Vec<usize> = (0..component.len()).filter(|place| component[*place..].starts_with(known)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|place| component[*place..place + other.len()].copy_from_slice(other));
+    let host = Host::new(&component, HostConfig::default()).unwrap();
+
+    let harness = Harness::new().await;
+    let connector = host.connector(options(&harness.values)).unwrap();
+    assert_eq!(connector.describe().await.unwrap().name, "onepassword-users");
+    let output = connector.invoke("list-users", r#"{"limit":3}"#).await.unwrap();
+    assert_eq!(output.summary, "3 users, and there are more");
+    let Err(Error::Load(problem)) = connector.list_users(ALL).await else { panic!() };
+    assert!(problem.contains("onepassword:users/actions"), "{problem}");
 }

@@ -126,6 +126,29 @@ async fn memory_is_bounded() {
     hostile.assert_works().await;
 }
 
+/// A connector may have any code. One of the contract's is read as such, unless its class is another one.
+#[tokio::test]
+async fn codes_and_results_of_any_connector_are_passed_on() {
+    let hostile = Hostile::new();
+    hostile.values.set("behaviour", "fail");
+    let fail = |code| hostile.connector.invoke(code, "words");
+    let Err(Error::Action(failure)) = fail("unavailable").await else { panic!() };
+    assert_eq!((failure.code, failure.message.as_str()), (ErrorCode::Unavailable, "words"));
+    for code in ["quota-exceeded", "last-owner", ""] {
+        let Err(error @ Error::Foreign(_)) = fail(code).await else { panic!("{code}") };
+        let record = error.record();
+        assert_eq!((error.code(), error.failure().code, record.is_retryable()), (code, ErrorCode::Other, true));
+        assert!(error.to_string().starts_with("words"));
+    }
+    hostile.values.set("behaviour", "trap");
+    assert!(matches!(hostile.connector.invoke("x", "").await, Err(Error::Trap { may_have_changed: false, .. })));
+    hostile.values.set("behaviour", "no manifest");
+    let output = hostile.connector.invoke("[1,", "2]").await.unwrap();
+    assert_eq!(output.json, "[1,2]", "parts are one document");
+    let Err(Error::Load(problem)) = hostile.connector.describe().await else { panic!() };
+    assert!(problem.starts_with("its description is not one"), "{problem}");
+}
+
 #[tokio::test]
 async fn an_instance_that_trapped_is_discarded() {
     let hostile = Hostile::new();
