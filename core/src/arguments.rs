@@ -184,7 +184,7 @@ fn reference(argument: &str, user: &Node) -> Result<Reference, Error> {
 }
 
 #[cfg(test)]
-#[allow(clippy::panic, reason = "a test may panic")]
+#[allow(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use alloc::string::ToString;
 
@@ -289,5 +289,20 @@ mod tests {
         assert!(problem("get-user", &deep).1.contains("not valid JSON"));
         let long = format!("{{\"user\":\"{}\"}}", "A".repeat(MAX_BYTES));
         assert!(problem("get-user", &long).1.contains("longer than"));
+    }
+
+    /// Each action takes the arguments that its schema has, no others, and those of its example.
+    #[test]
+    fn the_schemas_have_the_arguments_that_are_read() {
+        for action in crate::catalogue::ACTIONS {
+            assert!(Call::parse(action.name, action.form.example.arguments).is_ok(), "{}", action.name);
+            let schema: serde_json::Value = serde_json::from_str(action.form.input).unwrap();
+            let mut names: Vec<&str> = schema["properties"].as_object().unwrap().keys().map(String::as_str).collect();
+            let (name, words) = problem(action.name, r#"{"x":1}"#);
+            let mut read: Vec<&str> = words.strip_prefix("there is only ").unwrap().split(", ").collect();
+            names.sort_unstable();
+            read.sort_unstable();
+            assert_eq!((name.as_str(), names), ("x", read), "{}", action.name);
+        }
     }
 }

@@ -63,7 +63,7 @@ impl Session {
     /// Runs [`Session::test`], with a result as that of [`Session::invoke`].
     #[must_use]
     pub fn invoke_test(&self) -> Action<Output> {
-        self.test().map(tested)
+        self.test().map(|report| tested(&report))
     }
 
     /// Runs the action of this name. `arguments` is a JSON object, as the action's schema says. The result and a failure have
@@ -78,7 +78,7 @@ impl Session {
         match Call::parse(action, arguments) {
             Err(error) => Action::new(|_| async { Err(error) }),
             Ok(Call::List(query)) => self.list_users(query).map(listed),
-            Ok(Call::Get(user)) => self.get_user(user).map(got),
+            Ok(Call::Get(user)) => self.get_user(user).map(|user| got(&user)),
             Ok(Call::Find(references)) => {
                 let users = references.iter().map(|reference| reference.user.clone()).collect();
                 self.find_users(users).map(move |results| found(&references, results))
@@ -90,15 +90,13 @@ impl Session {
     }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the result of an action")]
-fn got(user: User) -> Output {
+fn got(user: &User) -> Output {
     let mut json = Json::default();
-    json.user("", &user);
-    Output { summary: format!("{} is {}", name(&user), state(&user)), changed: false, json, rest: None }
+    json.user("", user);
+    Output { summary: format!("{} is {}", name(user), state(user)), changed: false, json, rest: None }
 }
 
-#[allow(clippy::needless_pass_by_value, reason = "the result of an action")]
-fn tested(report: TestReport) -> Output {
+fn tested(report: &TestReport) -> Output {
     let mut json = Json::default();
     json.raw(r#"{"ok":true,"checks":["#);
     for check in &report.checks {
@@ -186,16 +184,59 @@ impl Reference {
 }
 
 fn name(user: &User) -> String {
-    if user.email.is_empty() {
-        user.id.clone()
-    } else {
-        format!("{} ({})", Quoted(&clean(&user.email)), clean(&user.id))
-    }
+    let (email, id) = (clean(&user.email), clean(&user.id));
+    if email.is_empty() { id } else { format!("{} ({id})", Quoted(&email)) }
 }
 
 fn state(user: &User) -> String {
     match user.state {
         UserState::Other => clean(&user.service_state),
         state => state.name().to_string(),
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
+mod tests {
+    use super::*;
+
+    fn user(id: &str, email: &str, display_name: &str) -> User {
+        User {
+            id: id.into(),
+            email: email.into(),
+            display_name: display_name.into(),
+            state: UserState::Other,
+            service_state: "A\u{1b}B".into(),
+            create_time: String::new(),
+            path: String::new(),
+        }
+    }
+
+    fn parts(mut output: Output) -> Vec<String> {
+        core::iter::from_fn(|| output.next_part()).collect()
+    }
+
+    /// Whatever number of parts there is, and wherever the last one ends, they are the document that serde writes.
+    #[test]
+    fn the_parts_of_a_list_are_one_document() {
+        let third = "x".repeat(PART_BYTES / 3);
+        for (users, count) in [(0, 1), (1, 1), (2, 1), (3, 2), (4, 2), (6, 3), (7, 3)] {
+            for next_page_token in [None, Some("1a".into())] {
+                let users = (0..users).map(|_| user("A", "", &third)).collect();
+                let list = UserList { users, next_page_token };
+                let expected = serde_json::to_string(&list).unwrap();
+                let parts = parts(listed(list));
+                assert_eq!(parts.len(), count);
+                assert!(parts.iter().all(|part| part.len() < 2 * PART_BYTES));
+                assert!(parts.concat() == expected);
+            }
+        }
+    }
+
+    #[test]
+    fn a_summary_holds_no_control_characters() {
+        assert_eq!(got(&user("A\u{1b}[31m", "", "")).summary, "A [31m is A B");
+        assert_eq!(got(&user("A", "a\n\u{202e}@b", "")).summary, "\"a @b\" (A) is A B");
+        assert_eq!(got(&user("A", "\u{200b}", "")).summary, "A is A B");
     }
 }
