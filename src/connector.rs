@@ -1,4 +1,4 @@
-//! The exported interfaces that know no names: the description, and actions by name.
+//! The exported interfaces for hosts that do not know this connector: the description, and actions by name.
 
 use alloc::string::String;
 
