@@ -1,7 +1,7 @@
 //! Runs the adapters, and the component composed with them, on wasmtime. The compositions get the interfaces that they are made
 //! for and no others, and a simulated account.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use std::path::Path;
 use std::sync::LazyLock;
