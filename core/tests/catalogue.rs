@@ -7,6 +7,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use onepassword_users_core::catalogue::{ACTIONS, ERRORS, SECRETS, SETTINGS, Value, ValueKind};
+use onepassword_users_core::manifest;
+use serde_json::Value as Json;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -56,6 +58,40 @@ fn actions_table() -> Vec<String> {
         ACTIONS.iter().map(|action| format!("| `{}` | {} | {} |", action.name, action.kind.name(), action.effect)),
     );
     table
+}
+
+/// The policy of a host that asks for one: the origins of the manifest, the variables of its settings and secrets, and nothing
+/// else.
+fn policy() -> String {
+    let manifest: Json = serde_json::from_str(&manifest()).unwrap();
+    let list = |list: &Json| -> Vec<Json> { list.as_array().unwrap().clone() };
+    let hosts = list(&manifest["origins"]["allowed"]).into_iter().map(|origin| {
+        let host = origin.as_str().unwrap().strip_prefix("https://").unwrap().to_owned();
+        format!("      - host: \"{host}\"\n")
+    });
+    let keys = [list(&manifest["settings"]), list(&manifest["secrets"])].concat().into_iter().map(|value| {
+        let variable = value["name"].as_str().unwrap().to_uppercase().replace('-', "_");
+        format!("      - key: \"CONNECTOR_{variable}\"\n")
+    });
+    format!(
+        "# Written by UPDATE_DOCS=1 cargo test -p onepassword-users-core --test catalogue\n\
+         version: \"1.0\"\n\
+         description: \"{}: the origins of the service, and the variables of settings and secrets\"\n\
+         permissions:\n  network:\n    allow:\n{}  environment:\n    allow:\n{}",
+        manifest["title"].as_str().unwrap(),
+        hosts.collect::<String>(),
+        keys.collect::<String>(),
+    )
+}
+
+#[test]
+fn the_policy_allows_what_the_manifest_needs_and_nothing_else() {
+    let (path, expected) = (root().join("adapters/policy.yaml"), policy());
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &expected).unwrap();
+    }
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text, expected, "the policy differs from the manifest; write it with UPDATE_DOCS=1");
 }
 
 /// Compares the lines between two markers with a table, or writes them. `indent` is in front of each line.

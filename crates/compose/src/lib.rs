@@ -1,6 +1,7 @@
 //! Composes components, so that the connector can run on platforms that do not provide `automation:connector`.
 //!
-//! [`spin_dependency`] builds a component that any Spin application can use as a dependency. [`plug`] is the general tool: it
+//! [`portable`] builds a component that any host of WASI 0.2 with outbound HTTP can run, [`wasi_config`] one for hosts with
+//! `wasi:config`, and [`spin_dependency`] one that any Spin application can use as a dependency. [`plug`] is the general tool: it
 //! composes an application with its dependencies as Spin does.
 //!
 //! ```no_run
@@ -42,7 +43,31 @@ pub struct Interfaces {
 ///
 /// Fails if the adapter cannot be built or composed. The text holds the compiler's messages.
 pub fn spin_dependency(workspace: &Path, target_dir: &Path) -> Result<Vec<u8>, String> {
-    let path = onepassword_users_guest_build::build(workspace, "spin-variables-adapter", target_dir)?;
+    with_adapter("spin-variables-adapter", workspace, target_dir)
+}
+
+/// Builds the adapter for environment variables and composes it with [`COMPONENT`]. The result imports WASI 0.2.0 and nothing
+/// else. The arguments are those of [`spin_dependency`].
+///
+/// # Errors
+///
+/// Fails if the adapter cannot be built or composed. The text holds the compiler's messages.
+pub fn portable(workspace: &Path, target_dir: &Path) -> Result<Vec<u8>, String> {
+    with_adapter("environment-adapter", workspace, target_dir)
+}
+
+/// Builds the adapter for `wasi:config/store` and composes it with [`COMPONENT`]. The arguments are those of
+/// [`spin_dependency`].
+///
+/// # Errors
+///
+/// Fails if the adapter cannot be built or composed. The text holds the compiler's messages.
+pub fn wasi_config(workspace: &Path, target_dir: &Path) -> Result<Vec<u8>, String> {
+    with_adapter("wasi-config-adapter", workspace, target_dir)
+}
+
+fn with_adapter(package: &str, workspace: &Path, target_dir: &Path) -> Result<Vec<u8>, String> {
+    let path = onepassword_users_guest_build::build(workspace, package, target_dir)?;
     let adapter = fs::read(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     plug(COMPONENT, &[&adapter])
 }

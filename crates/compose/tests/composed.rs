@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use onepassword_users_compose::{Interfaces, interfaces, plug, spin_dependency};
+use onepassword_users_compose::{Interfaces, interfaces, plug, portable, spin_dependency, wasi_config};
 
 fn build(package: &str) -> Vec<u8> {
     std::fs::read(onepassword_users_guest_build::build(workspace(), package, target_dir()).unwrap()).unwrap()
@@ -50,6 +50,15 @@ fn component(body: &str) -> Vec<u8> {
     wat::parse_str(format!("(component {body})")).unwrap()
 }
 
+/// The exports of every composition.
+const EXPORTS: [&str; 5] = [
+    "automation:connector/connector@0.1.0",
+    "automation:connector/failures@0.1.0",
+    "automation:connector/manifest@0.1.0",
+    "onepassword:users/actions@0.1.0",
+    "onepassword:users/types@0.1.0",
+];
+
 #[test]
 fn the_component_for_spin_imports_only_what_spin_provides() {
     let expected = named(
@@ -62,24 +71,55 @@ fn the_component_for_spin_imports_only_what_spin_provides() {
             "wasi:io/poll@0.2.0",
             "wasi:io/streams@0.2.0",
         ],
-        &[
-            "automation:connector/connector@0.1.0",
-            "automation:connector/failures@0.1.0",
-            "automation:connector/manifest@0.1.0",
-            "onepassword:users/actions@0.1.0",
-            "onepassword:users/types@0.1.0",
-        ],
+        &EXPORTS,
     );
     assert_eq!(interfaces(for_spin()).unwrap(), expected);
 }
 
 #[test]
-fn the_adapter_imports_only_variables() {
+fn the_portable_component_imports_only_wasi() {
     let expected = named(
-        &["fermyon:spin/variables@2.0.0"],
-        &["automation:connector/secrets@0.1.0", "automation:connector/settings@0.1.0"],
+        &[
+            "wasi:cli/environment@0.2.0",
+            "wasi:clocks/monotonic-clock@0.2.0",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:http/types@0.2.0",
+            "wasi:io/error@0.2.0",
+            "wasi:io/poll@0.2.0",
+            "wasi:io/streams@0.2.0",
+        ],
+        &EXPORTS,
     );
-    assert_eq!(interfaces(&build("spin-variables-adapter")).unwrap(), expected);
+    assert_eq!(interfaces(&portable(workspace(), target_dir()).unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn the_component_for_wasi_config_imports_only_wasi_and_the_store() {
+    let expected = named(
+        &[
+            "wasi:clocks/monotonic-clock@0.2.0",
+            "wasi:config/store@0.2.0-rc.1",
+            "wasi:http/outgoing-handler@0.2.0",
+            "wasi:http/types@0.2.0",
+            "wasi:io/error@0.2.0",
+            "wasi:io/poll@0.2.0",
+            "wasi:io/streams@0.2.0",
+        ],
+        &EXPORTS,
+    );
+    assert_eq!(interfaces(&wasi_config(workspace(), target_dir()).unwrap()).unwrap(), expected);
+}
+
+#[test]
+fn each_adapter_imports_only_its_source() {
+    for (package, import) in [
+        ("spin-variables-adapter", "fermyon:spin/variables@2.0.0"),
+        ("environment-adapter", "wasi:cli/environment@0.2.0"),
+        ("wasi-config-adapter", "wasi:config/store@0.2.0-rc.1"),
+    ] {
+        let expected = named(&[import], &["automation:connector/secrets@0.1.0", "automation:connector/settings@0.1.0"]);
+        assert_eq!(interfaces(&build(package)).unwrap(), expected, "{package}");
+    }
 }
 
 /// The application uses the types of one interface in the functions of another. Composition must unify them.
@@ -131,15 +171,19 @@ fn misfits_are_named_in_the_error() {
 }
 
 #[test]
-fn the_command_takes_no_arguments() {
+fn the_command_knows_its_compositions() {
     let run =
         |argument: &str| Command::new(env!("CARGO_BIN_EXE_onepassword-users-compose")).arg(argument).output().unwrap();
     let help = run("--help");
     assert_eq!(help.status.code(), Some(0));
-    assert!(String::from_utf8(help.stdout).unwrap().contains("Usage: cargo run -p onepassword-users-compose"));
+    let usage = String::from_utf8(help.stdout).unwrap();
+    for words in ["Usage: cargo run -p onepassword-users-compose", "\n  spin ", "\n  portable ", "\n  wasi-config "] {
+        assert!(usage.contains(words), "{words}");
+    }
 
     let unknown = run("elsewhere.wasm");
     assert_eq!(unknown.status.code(), Some(2));
     assert!(unknown.stdout.is_empty());
-    assert!(String::from_utf8(unknown.stderr).unwrap().contains("Usage: cargo run -p onepassword-users-compose"));
+    let problem = String::from_utf8(unknown.stderr).unwrap();
+    assert!(problem.starts_with("error: there is no composition \"elsewhere.wasm\"\n") && problem.ends_with(&usage));
 }
