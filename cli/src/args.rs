@@ -95,6 +95,19 @@ pub(crate) enum Command {
     },
     /// Check settings, credentials and the permission to list users
     Test,
+    /// Describe the connector: its settings, secrets, actions and failures
+    Describe,
+    /// Run an action by its name, with arguments and result in JSON
+    Invoke {
+        /// Name of the action, as `describe` lists it
+        action: String,
+        /// Arguments: a JSON object, @FILE to read them from a file, or - for standard input
+        #[arg(long, value_name = "JSON|@FILE|-", default_value = "{}")]
+        arguments: String,
+        /// Do not ask for confirmation
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Run the simulated service until it is interrupted
     Simulate {
         /// Number of users in the account
@@ -163,6 +176,9 @@ pub(crate) struct Global {
     /// Component to use instead of the built-in one
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) component: Option<PathBuf>,
+    /// Setting of another connector, by its name; may be repeated. Secrets are read from variables or files only
+    #[arg(long = "setting", global = true, value_name = "NAME=VALUE")]
+    pub(crate) settings: Vec<String>,
     /// Log to standard error; repeat for more detail
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,

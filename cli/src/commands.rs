@@ -15,10 +15,10 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::args::{self, Cli, Command, Global, user_ref};
-use crate::demo;
 use crate::failure::{Failure, exit_code, record, sentence};
 use crate::output::{self, Outcome, Output};
 use crate::target::{Effect, Target, host};
+use crate::{by_name, demo};
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
@@ -79,7 +79,7 @@ async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
         }
         Command::SuspendUser { change, yes } => {
             let session = Session::start(global, Effect::Change).await?;
-            if !yes && !change.dry_run && !confirmed(&change.users)? {
+            if !yes && !change.dry_run && !confirmed(&format!("Suspend {}?", change.users.join(", ")))? {
                 return Err(Failure { message: "not confirmed; nothing was changed".into(), code: 12 });
             }
             return session.change(change, Verb::Suspend).await;
@@ -88,7 +88,9 @@ async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
             let session = Session::start(global, Effect::Change).await?;
             return session.change(change, Verb::Reactivate).await;
         }
-        Command::Test => Session::start(global, Effect::Read).await?.test().await?,
+        Command::Test => by_name::test(global).await?,
+        Command::Describe => by_name::describe(global).await?,
+        Command::Invoke { action, arguments, yes } => by_name::invoke(global, action, arguments, *yes).await?,
         Command::Simulate { users, seed, port } => {
             simulate(Config { users: *users, seed: *seed, port: *port, ..Config::default() }).await?;
         }
@@ -113,11 +115,7 @@ struct Session {
 
 impl Session {
     async fn start(global: &Global, effect: Effect) -> Result<Self, Failure> {
-        let Target { options, simulator } = Target::choose(global, effect).await?;
-        if simulator.is_some() {
-            let reason = if global.simulated { "because of --simulated" } else { "because no account is set" };
-            message!("note: using a simulated account, {reason}.");
-        }
+        let Target { options, simulator } = Target::announced(global, effect).await?;
         let connector = host(global)?.connector(options)?;
         let output = Output::new(global.output, simulator.is_some());
         Ok(Self { connector, output, _simulator: simulator })
@@ -230,15 +228,10 @@ impl Session {
         };
         users.into_iter().map(resolve).collect()
     }
-
-    async fn test(&self) -> Result<(), Failure> {
-        let report = self.connector.test().await?;
-        self.output.test_report(&report.json)
-    }
 }
 
 /// Asks for confirmation if standard input is a terminal. A script is not asked.
-fn confirmed(users: &[String]) -> Result<bool, Failure> {
+pub(crate) fn confirmed(question: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
@@ -247,7 +240,7 @@ fn confirmed(users: &[String]) -> Result<bool, Failure> {
         return Err(Failure { message: message.into(), code: 12 });
     }
     let mut answer = String::new();
-    let prompt = write!(io::stderr(), "Suspend {}? [y/N] ", users.join(", "));
+    let prompt = write!(io::stderr(), "{question} [y/N] ");
     let read = prompt.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.map_err(|error| Failure::other(format!("cannot read the answer: {error}")))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))

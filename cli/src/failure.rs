@@ -1,6 +1,7 @@
 //! The failure of a command, and its exit code.
 
-use onepassword_users_host::{Environment, Error, Failure as Record};
+use onepassword_users_host::catalogue::{self, FailureClass};
+use onepassword_users_host::{Environment, Error, Failure as Record, ForeignCode};
 
 /// A failed command: the message and the exit code.
 pub(crate) struct Failure {
@@ -42,6 +43,22 @@ pub(crate) fn respelled(record: Record) -> Record {
 /// The failure and its remedy in one line.
 pub(crate) fn sentence(record: &Record) -> String {
     format!("{}. {}", record.message, record.remedy)
+}
+
+/// The exit code of a failure of any connector: that of the code, or one of the class.
+pub(crate) fn any_exit_code(record: &Record<ForeignCode>) -> u8 {
+    let known = catalogue::ERRORS.iter().find(|code| code.name() == record.code.name);
+    match (known, record.code.class) {
+        (Some(code), _) => code.entry().exit_code,
+        (None, FailureClass::Caller) => 2,
+        (None, FailureClass::Settings) => 3,
+        (None, FailureClass::Credentials) => 4,
+        (None, FailureClass::Refused) => 1,
+        (None, FailureClass::Absent) => 6,
+        (None, FailureClass::Retry) => 10,
+        (None, FailureClass::Untrusted) => 11,
+        (None, FailureClass::Host) => 13,
+    }
 }
 
 /// The exit code of a failure. The catalogue has them, and the help text lists them.

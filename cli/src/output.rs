@@ -109,6 +109,19 @@ impl Output {
         }
     }
 
+    /// Prints text for people.
+    pub(crate) fn text(&self, text: &str) -> Result<(), Failure> {
+        print(&text.lines().map(|line| printable(line) + "\n").collect::<String>())
+    }
+
+    /// Prints rows, as a table or in CSV.
+    pub(crate) fn rows(&self, header: &[&str], rows: Vec<Vec<String>>) -> Result<(), Failure> {
+        match self.format {
+            Format::Csv => csv(rows, header),
+            Format::Table | Format::Json => self.table(header, rows.into_iter()),
+        }
+    }
+
     /// Prints a table. Columns are never wrapped to fit the terminal: a wrapped value cannot be copied.
     fn table(&self, header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> Result<(), Failure> {
         let mut table = Table::new();
@@ -126,7 +139,7 @@ impl Output {
     }
 
     /// Prints a JSON object: `simulated`, then the members of `value`.
-    fn json(&self, value: Value) -> Result<(), Failure> {
+    pub(crate) fn json(&self, value: Value) -> Result<(), Failure> {
         let mut marked = json!({ "simulated": self.simulated });
         if let (Value::Object(marked), Value::Object(members)) = (&mut marked, value) {
             marked.extend(members);
@@ -203,7 +216,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 }
 
 /// Replaces characters that could move the cursor or reverse the text direction. Names are untrusted.
-fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     text.chars().map(|c| if is_unsafe(c) { '\u{fffd}' } else { c }).collect()
 }

@@ -1,11 +1,12 @@
 //! The target of a command: the service, or a simulated account if nothing that identifies an account is set.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Environment, Host, HostConfig, Network, Options, Value, catalogue};
+use onepassword_users_host::{Environment, Host, HostConfig, Manifest, Network, Options, Value, catalogue};
 use onepassword_users_simulator::{Config, Simulator};
 
 use crate::args::{Global, proxy};
@@ -34,6 +35,50 @@ pub(crate) enum Effect {
 }
 
 impl Target {
+    /// The target of a command. Says so if it is a simulated account.
+    pub(crate) async fn announced(global: &Global, effect: Effect) -> Result<Self, Failure> {
+        let target = Self::choose(global, effect).await?;
+        if target.simulator.is_some() {
+            let reason = if global.simulated { "because of --simulated" } else { "because no account is set" };
+            message!("note: using a simulated account, {reason}.");
+        }
+        Ok(target)
+    }
+
+    /// The target of a command of another connector: the values that `--setting` and the variables of its own names give.
+    pub(crate) fn foreign(global: &Global, manifest: &Manifest) -> Result<Self, Failure> {
+        let mut values = BTreeMap::new();
+        for setting in &global.settings {
+            let Some((name, value)) = setting.split_once('=') else {
+                return Err(Failure { message: "--setting needs the form NAME=VALUE".into(), code: 2 });
+            };
+            let variable = Environment::variable_of(&manifest.name, name);
+            if manifest.secrets.iter().any(|secret| secret.name == name) {
+                return Err(Failure {
+                    message: format!(
+                        "{name} is a secret, which others could read on the command line: set {variable}, or {variable}_FILE \
+                         to the path of a file with it"
+                    ),
+                    code: 2,
+                });
+            }
+            if !manifest.settings.iter().any(|setting| setting.name == name) {
+                let names: Vec<&str> = manifest.settings.iter().map(|setting| setting.name.as_str()).collect();
+                let message = format!("{} has no setting {name}, only {}", manifest.name, names.join(", "));
+                return Err(Failure { message, code: 2 });
+            }
+            values.insert(name.to_owned(), value.to_owned().into());
+        }
+        for value in manifest.settings.iter().chain(&manifest.secrets) {
+            if !values.contains_key(&value.name) {
+                let read = Environment::read_of(&manifest.name, &value.name);
+                let read = read.map_err(|error| Failure::settings(error.to_string()))?;
+                values.extend(read.map(|read| (value.name.clone(), read)));
+            }
+        }
+        Ok(Self { options: options(values, global)?, simulator: None })
+    }
+
     pub(crate) async fn choose(global: &Global, effect: Effect) -> Result<Self, Failure> {
         if global.simulated {
             return Self::simulated(global, Config::default()).await;

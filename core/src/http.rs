@@ -81,6 +81,8 @@ pub struct Request {
     pub idle_timeout: Duration,
     /// The total timeout of the exchange: the time that the action has left.
     pub total_timeout: Duration,
+    /// The id of the user that the request changes, if it changes one.
+    pub changed_user: Option<String>,
     /// The longest body to accept, in bytes. Beyond it a driver stops reading and reports [`TransportFault::TooLarge`].
     pub max_body: usize,
 }
@@ -94,13 +96,15 @@ pub struct Response {
     pub headers: Vec<(String, Vec<u8>)>,
     /// The complete body.
     pub body: Zeroizing<Vec<u8>>,
+    /// The reason why the driver does not trust the response, as a clause about it. Nothing is made of such a response.
+    pub flaw: Option<&'static str>,
 }
 
 impl Response {
     /// A response without headers.
     #[must_use]
     pub fn new(status: u16, body: Vec<u8>) -> Self {
-        Self { status, headers: Vec::new(), body: Zeroizing::new(body) }
+        Self { status, headers: Vec::new(), body: Zeroizing::new(body), flaw: None }
     }
 
     /// The first header of this name that is valid UTF-8, without surrounding white space.

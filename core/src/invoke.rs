@@ -32,6 +32,12 @@ pub struct Output {
 }
 
 impl Output {
+    /// True if there are more parts.
+    #[must_use]
+    pub fn has_more(&self) -> bool {
+        self.rest.is_some() || self.json.len() > 0
+    }
+
     /// The next part of the result's JSON, about 4 MiB at most. `None` after the last one. All parts together are one JSON
     /// document.
     pub fn next_part(&mut self) -> Option<String> {

@@ -110,6 +110,13 @@ impl<T> Action<T> {
         Self { work: Some(Box::pin(work(Effects(mailbox.clone())))), mailbox }
     }
 
+    /// The action with a random number of the driver's, for the jitter of pauses. Without one, the clock alone makes them differ.
+    #[must_use]
+    pub fn with_seed(self, seed: u64) -> Self {
+        self.mailbox.borrow_mut().seed = seed;
+        self
+    }
+
     /// The action with its result converted.
     pub(crate) fn map<U: 'static>(self, convert: impl FnOnce(T) -> U + 'static) -> Action<U>
     where
@@ -160,7 +167,8 @@ impl<T> Action<T> {
 
 #[inline(never)]
 fn post(mailbox: &Mailbox, event: Event, now: Instant) {
-    *mailbox.borrow_mut() = Mail { event: Some(event), ask: None, now, due: now };
+    let mut mail = mailbox.borrow_mut();
+    *mail = Mail { event: Some(event), ask: None, now, due: now, seed: mail.seed };
 }
 
 #[inline(never)]
@@ -192,6 +200,8 @@ struct Mail {
     now: Instant,
     /// The time by which the driver should have carried the latest step out.
     due: Instant,
+    /// The driver's random number.
+    seed: u64,
 }
 
 enum Ask {
@@ -220,6 +230,12 @@ impl Effects {
     /// The time of the latest event.
     pub(crate) fn now(&self) -> Instant {
         self.0.borrow().now
+    }
+
+    /// A seed for jitter, which is another one at another time.
+    pub(crate) fn entropy(&self) -> u64 {
+        let mail = self.0.borrow();
+        mail.seed.wrapping_add(mail.now.entropy())
     }
 
     /// The time by which the driver of this action should come back.

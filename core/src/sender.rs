@@ -109,7 +109,7 @@ impl Sender {
     /// Waits before the attempt after this one, if there is one, for this time at least.
     pub(crate) async fn pause(&self, attempt: u32, at_least: Option<Duration>) -> Result<Pause, Error> {
         let now = self.effects.now();
-        let pause = retry::pause(attempt, at_least, now);
+        let pause = retry::pause(attempt, at_least, self.effects.entropy());
         if attempt >= self.settings.max_attempts {
             return Ok(Pause::NoAttemptLeft);
         }

@@ -1,4 +1,4 @@
-//! Builds the component, so that `cargo run` and `cargo test` need no preparation.
+//! Builds the components, so that `cargo run` and `cargo test` need no preparation.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -6,8 +6,8 @@ use std::process::Command;
 
 use onepassword_users_guest_build::{TARGET, build};
 
-/// The inputs of the component's build, relative to the workspace.
-const INPUTS: [&str; 11] = [
+/// The inputs of the builds, relative to the workspace.
+const INPUTS: [&str; 12] = [
     "Cargo.lock",
     "Cargo.toml",
     "build.rs",
@@ -18,6 +18,7 @@ const INPUTS: [&str; 11] = [
     "crates/guest-runtime",
     "crates/wasi-driver",
     "src",
+    "steps",
     "wit",
 ];
 
@@ -30,9 +31,20 @@ fn main() {
     for input in INPUTS {
         println!("cargo::rerun-if-changed={}", workspace.join(input).display());
     }
-    match install_target().and_then(|()| build(workspace, "onepassword-users", &out_dir.join("guest"))) {
-        Ok(component) => println!("cargo::rustc-env=ONEPASSWORD_USERS_COMPONENT={}", component.display()),
-        Err(problem) => {
+    let build_all = || {
+        install_target()?;
+        for (variable, package) in [
+            ("ONEPASSWORD_USERS_COMPONENT", "onepassword-users"),
+            ("ONEPASSWORD_USERS_STEPS", "onepassword-users-steps"),
+        ] {
+            let component = build(workspace, package, &out_dir.join("guest"))?;
+            println!("cargo::rustc-env={variable}={}", component.display());
+        }
+        Ok(())
+    };
+    match build_all() {
+        Ok(()) => {}
+        Err::<(), String>(problem) => {
             // Each line needs the prefix, or cargo shows only the first one.
             problem.lines().for_each(|line| println!("cargo::error={line}"));
             std::process::exit(1);

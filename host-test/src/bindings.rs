@@ -40,3 +40,18 @@ pub(crate) mod users {
         additional_derives: [Clone, PartialEq],
     });
 }
+
+/// What every connector without imports exports. Calls to it do not wait for anything, so they are synchronous.
+pub(crate) mod steps {
+    wasmtime::component::bindgen!({
+        inline: "
+            package local:steps;
+            world any-steps {
+                export automation:connector/failures@0.1.0;
+                export automation:connector/manifest@0.1.0;
+                export automation:connector/steps@0.1.0;
+            }
+        ",
+        path: "../wit",
+    });
+}

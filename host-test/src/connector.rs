@@ -9,19 +9,21 @@ use onepassword_users_core::{self as core_, Failure, Listing, TooMany};
 use tokio::sync::Mutex;
 use wasmtime::Store;
 
-use crate::bindings::connector::AnyConnector;
 use crate::bindings::connector::exports::automation::connector::connector as any;
-use crate::bindings::users::TypedUsers;
-use crate::engine::Compiled;
+use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
+use crate::bindings::users::{TypedUsers, TypedUsersIndices};
+use crate::by_name::{FromJson, arguments, from_json};
+use crate::engine::{Compiled, Interface};
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::outbound::{CallStats, Network, Outbound};
 use crate::state::State;
+use crate::steps::{Call, Steps};
 use crate::types::{self, ChangeMode, ChangeOutcome, ListQuery, StateChange, StateFilter, User, UserList, UserRef};
 use crate::values::Source;
 
 /// The most memory of an instance that is kept warm, in bytes. A guest's memory never shrinks, so a larger instance is dropped.
-const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
 /// The most text in all users of [`Connector::list_all_users`], in bytes.
 const MAX_TOTAL_TEXT: usize = 1024 * 1024 * 1024;
 
@@ -87,12 +89,19 @@ impl From<any::Output> for Output {
     }
 }
 
-/// One configuration of the component. Calls run one at a time; use several connectors to run calls in parallel.
+/// One configuration of a component. Over WASI, its calls run one at a time: use several connectors to run calls in parallel.
+/// The calls of a component without imports run at once.
 pub struct Connector {
     compiled: Compiled,
     options: Options,
     outbound: Outbound,
-    warm: Mutex<Option<Instance>>,
+    engine: Engine,
+}
+
+/// The state of a connector between its calls.
+enum Engine {
+    Wasi { any: AnyConnectorIndices, users: Option<TypedUsersIndices>, warm: Mutex<Option<Instance>> },
+    Steps(Steps),
 }
 
 struct Instance {
@@ -104,7 +113,11 @@ struct Instance {
 impl Connector {
     pub(crate) fn new(compiled: Compiled, options: Options) -> Result<Self, Error> {
         let outbound = Outbound::new(options.network.clone(), options.settings.clone(), options.lookup_timeout)?;
-        Ok(Self { compiled, options, outbound, warm: Mutex::new(None) })
+        let engine = match compiled.interface.clone() {
+            Interface::Wasi(any, users) => Engine::Wasi { any, users, warm: Mutex::new(None) },
+            Interface::Steps(indices) => Engine::Steps(Steps::new(compiled.clone(), indices)),
+        };
+        Ok(Self { compiled, options, outbound, engine })
     }
 
     /// Lists users: all of them, or up to the query's limit. The component holds the whole list in memory. For an account of
@@ -116,6 +129,9 @@ impl Connector {
     /// typed interface, [`Error::Trap`] if it trapped, and [`Error::Deadline`] if the call took too long. This is the same for
     /// every call, but that those by name need no typed interface.
     pub async fn list_users(&self, query: ListQuery) -> Result<UserList, Error> {
+        if !self.is_typed() {
+            return self.by_name("list-users", None, arguments::list(&query)).await;
+        }
         self.call("list-users", None, async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_list_users(store, &query).await
         })
@@ -165,6 +181,9 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn get_user(&self, user: UserRef) -> Result<User, Error> {
+        if !self.is_typed() {
+            return self.by_name("get-user", Some(&user), arguments::user(&user)).await;
+        }
         self.call("get-user", Some(&user), async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_get_user(store, &user).await
         })
@@ -177,6 +196,9 @@ impl Connector {
     ///
     /// As [`Connector::list_users`], if nothing could be asked. Every other failure is the result of its reference.
     pub async fn find_users(&self, users: Vec<UserRef>) -> Result<Vec<Result<User, Failure>>, Error> {
+        if !self.is_typed() {
+            return self.by_name("find-users", None, arguments::users(&users)).await;
+        }
         let results = self.call("find-users", None, async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_find_users(store, &users).await
         });
@@ -189,6 +211,9 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn suspend_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
+        if !self.is_typed() {
+            return self.by_name("suspend-user", Some(&user), arguments::change(&user, mode)).await;
+        }
         self.call("suspend-user", Some(&user), async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_suspend_user(store, &user, mode).await
         })
@@ -201,6 +226,9 @@ impl Connector {
     ///
     /// As [`Connector::list_users`].
     pub async fn reactivate_user(&self, user: UserRef, mode: ChangeMode) -> Result<StateChange, Error> {
+        if !self.is_typed() {
+            return self.by_name("reactivate-user", Some(&user), arguments::change(&user, mode)).await;
+        }
         self.call("reactivate-user", Some(&user), async |Instance { store, typed, .. }| {
             expect_typed(typed)?.onepassword_users_actions().call_reactivate_user(store, &user, mode).await
         })
@@ -213,10 +241,20 @@ impl Connector {
     ///
     /// As [`Connector::list_users`], and [`Error::Load`] if the description is not one.
     pub async fn describe(&self) -> Result<Manifest, Error> {
-        let json = self.call("describe", None, async |Instance { store, any, .. }| {
-            any.automation_connector_manifest().call_describe(store).await.map(Ok::<_, types::Failure>)
-        });
-        Manifest::parse(&json.await?).map_err(|problem| Error::Load(format!("its description is not one: {problem}")))
+        let json = match &self.engine {
+            Engine::Steps(steps) => {
+                let outbound = self.outbound.for_one_call();
+                let work = async { steps.describe(&self.options, &outbound) };
+                self.logged("describe", None, &outbound, work).await
+            }
+            Engine::Wasi { .. } => {
+                let described = self.call("describe", None, async |Instance { store, any, .. }| {
+                    any.automation_connector_manifest().call_describe(store).await.map(Ok::<_, types::Failure>)
+                });
+                described.await
+            }
+        };
+        Manifest::parse(&json?).map_err(|problem| Error::Load(format!("its description is not one: {problem}")))
     }
 
     /// Runs an action by its name. `arguments` is a JSON object, as the action's schema says.
@@ -225,10 +263,7 @@ impl Connector {
     ///
     /// As [`Connector::list_users`]. [`Error::Foreign`] if the code of the failure is one that only this connector has.
     pub async fn invoke(&self, action: &str, arguments: &str) -> Result<Output, Error> {
-        let output = self.call(action, None, async |Instance { store, any, .. }| {
-            any.automation_connector_connector().call_invoke(store, action, arguments).await
-        });
-        output.await.map(Output::from)
+        self.output(action, None, Call::Invoke { action, arguments }).await
     }
 
     /// Tests settings, credentials and permissions, and changes nothing.
@@ -237,10 +272,54 @@ impl Connector {
     ///
     /// As [`Connector::invoke`]. The failure names the setting or secret that is wrong.
     pub async fn test(&self) -> Result<Output, Error> {
-        let output = self.call("test", None, async |Instance { store, any, .. }| {
-            any.automation_connector_connector().call_test(store).await
-        });
-        output.await.map(Output::from)
+        self.output("test", None, Call::Test).await
+    }
+
+    /// True if the component has the typed interface.
+    fn is_typed(&self) -> bool {
+        matches!(self.engine, Engine::Wasi { users: Some(_), .. })
+    }
+
+    /// Runs an action by its name, whose result has the form of a typed call.
+    async fn by_name<T: Outcome + FromJson>(
+        &self,
+        action: &str,
+        user: Option<&UserRef>,
+        arguments: serde_json::Value,
+    ) -> Result<T, Error> {
+        let arguments = arguments.to_string();
+        self.output(action, user, Call::Invoke { action, arguments: &arguments }).await
+    }
+
+    /// Runs an action by its name, or the test.
+    async fn output<T: Outcome + FromJson>(
+        &self,
+        name: &str,
+        user: Option<&UserRef>,
+        call: Call<'_>,
+    ) -> Result<T, Error> {
+        match &self.engine {
+            Engine::Steps(steps) => {
+                let outbound = self.outbound.for_one_call();
+                let work = async {
+                    let output = steps.run(call, &self.options, &outbound).await?;
+                    from_json(output, outbound.stats().has_sent_change)
+                };
+                self.logged(name, user, &outbound, work).await
+            }
+            Engine::Wasi { .. } => {
+                let output = self.call(name, user, async |Instance { store, any, .. }| {
+                    let connector = any.automation_connector_connector();
+                    match call {
+                        Call::Invoke { action, arguments } => connector.call_invoke(store, action, arguments).await,
+                        Call::Test => connector.call_test(store).await,
+                    }
+                });
+                let output = Output::from(output.await?);
+                let may_have_changed = output.changed;
+                from_json(output, may_have_changed)
+            }
+        }
     }
 
     /// Calls the warm instance, or a new one. The instance is taken out for the call and put back on success only, so that one
@@ -254,17 +333,24 @@ impl Connector {
     where
         Error: From<E>,
     {
-        let mut warm = self.warm.lock().await;
-        let guard = AbandonGuard { connector: self, action, user, started: Instant::now() };
+        let Engine::Wasi { any, users, warm } = &self.engine else {
+            return Err(Error::Load("the component does not export automation:connector/connector".into()));
+        };
+        let mut warm = warm.lock().await;
         self.outbound.take_stats();
         let work = async {
             let mut instance = match warm.take() {
                 Some(instance) => instance,
                 // Within the deadline: instantiation may run the component's code.
-                None => self.instantiate().await?,
+                None => self.instantiate(any, users.as_ref()).await?,
             };
             match call(&mut instance).await {
-                Ok(result) => Ok((instance, result)),
+                Ok(result) => {
+                    if instance.store.data().memory.used <= MAX_WARM_MEMORY {
+                        *warm = Some(instance);
+                    }
+                    result.map_err(Error::from)
+                }
                 Err(error) if error.is::<NotTyped>() => Err(Error::Load(error.to_string())),
                 Err(trap) => {
                     let problem = trap.root_cause().to_string();
@@ -272,42 +358,38 @@ impl Connector {
                 }
             }
         };
+        self.logged(action, user, &self.outbound, work).await
+    }
+
+    /// Does the work of a call within the deadline, and logs one event for it, also if the caller drops it.
+    async fn logged<T: Outcome>(
+        &self,
+        action: &str,
+        user: Option<&UserRef>,
+        outbound: &Outbound,
+        work: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Error> {
+        let guard = AbandonGuard { outbound, action, user, started: Instant::now() };
         let deadline = self.options.deadline;
-        let result = match tokio::time::timeout(deadline, work).await {
-            Err(_) => Err(Error::Deadline { deadline, may_have_changed: self.outbound.stats().has_sent_change }),
-            Ok(Err(error)) => Err(error),
-            Ok(Ok((instance, result))) => {
-                if instance.store.data().memory.used <= MAX_WARM_MEMORY {
-                    *warm = Some(instance);
-                }
-                result.map_err(Error::from)
-            }
-        };
+        let result = tokio::time::timeout(deadline, work)
+            .await
+            .unwrap_or_else(|_| Err(Error::Deadline { deadline, may_have_changed: outbound.stats().has_sent_change }));
         let (outcome, user_id) = match &result {
             Ok(value) => (value.outcome(), value.user_id()),
             Err(Error::Action(failure)) => (failure.code.name(), failure.user_id.as_deref()),
             Err(error) => (error.code(), None),
         };
-        self.log(action, user, outcome, user_id, guard.started.elapsed());
+        log(outbound, action, user, outcome, user_id, guard.started.elapsed());
         std::mem::forget(guard);
         result
     }
 
-    /// Logs one event per action, for an audit trail.
-    fn log(&self, action: &str, user: Option<&UserRef>, outcome: &str, user_id: Option<&str>, elapsed: Duration) {
-        let user = user.map(|user| match user {
-            UserRef::Id(user) | UserRef::Email(user) | UserRef::Known(types::KnownUser { id: user, .. }) => user,
-        });
-        let user = user.map(|user| user.chars().take(256).collect::<String>());
-        let action = action.chars().take(64).collect::<String>();
-        let CallStats { requests, request_ids, .. } = self.outbound.take_stats();
-        let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-        let request_ids = request_ids.join(" ");
-        tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
-    }
-
-    async fn instantiate(&self) -> Result<Instance, Error> {
-        let Compiled { component, any, users, config } = &self.compiled;
+    async fn instantiate(
+        &self,
+        any: &AnyConnectorIndices,
+        users: Option<&TypedUsersIndices>,
+    ) -> Result<Instance, Error> {
+        let Compiled { component, config, .. } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
         let state = State::new(
             self.outbound.clone(),
@@ -323,7 +405,7 @@ impl Connector {
         store.epoch_deadline_async_yield_and_update(1);
         let load = async {
             let instance = component.instantiate_async(&mut store).await?;
-            let users = users.as_ref().map(|users| users.load(&mut store, &instance)).transpose()?;
+            let users = users.map(|users| users.load(&mut store, &instance)).transpose()?;
             Ok::<_, wasmtime::Error>((any.load(&mut store, &instance)?, users))
         };
         match load.await {
@@ -356,9 +438,29 @@ fn text_bytes(user: &User) -> usize {
     [id, email, display_name, service_state, create_time, path].iter().map(|text| text.len()).sum()
 }
 
+/// Logs one event per action, for an audit trail.
+fn log(
+    outbound: &Outbound,
+    action: &str,
+    user: Option<&UserRef>,
+    outcome: &str,
+    user_id: Option<&str>,
+    elapsed: Duration,
+) {
+    let user = user.map(|user| match user {
+        UserRef::Id(user) | UserRef::Email(user) | UserRef::Known(types::KnownUser { id: user, .. }) => user,
+    });
+    let user = user.map(|user| user.chars().take(256).collect::<String>());
+    let action = action.chars().take(64).collect::<String>();
+    let CallStats { requests, request_ids, .. } = outbound.take_stats();
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    let request_ids = request_ids.join(" ");
+    tracing::info!(action, user, user_id, outcome, requests, milliseconds, request_ids, "action");
+}
+
 /// Logs an action whose caller dropped it before its end: it may have sent requests already.
 struct AbandonGuard<'a> {
-    connector: &'a Connector,
+    outbound: &'a Outbound,
     action: &'a str,
     user: Option<&'a UserRef>,
     started: Instant,
@@ -366,7 +468,7 @@ struct AbandonGuard<'a> {
 
 impl Drop for AbandonGuard<'_> {
     fn drop(&mut self) {
-        self.connector.log(self.action, self.user, "abandoned", None, self.started.elapsed());
+        log(self.outbound, self.action, self.user, "abandoned", None, self.started.elapsed());
     }
 }
 
@@ -399,6 +501,26 @@ impl Outcome for Vec<Result<User, types::Failure>> {
 impl Outcome for any::Output {
     fn outcome(&self) -> &'static str {
         if self.changed { "changed" } else { "unchanged" }
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Outcome for Output {
+    fn outcome(&self) -> &'static str {
+        if self.changed { "changed" } else { "unchanged" }
+    }
+
+    fn user_id(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl Outcome for Vec<Result<User, Failure>> {
+    fn outcome(&self) -> &'static str {
+        "found"
     }
 
     fn user_id(&self) -> Option<&str> {

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 use onepassword_users_core as core_;
 use onepassword_users_core::catalogue::{ERRORS, ErrorCode, FailureClass};
 
-use crate::bindings::connector::exports::automation::connector::failures as any;
 use crate::error::{Error, ForeignCode};
 use crate::types;
 
@@ -98,46 +97,55 @@ impl From<types::Failure> for Error {
     }
 }
 
-impl From<any::Failure> for Error {
-    fn from(failure: any::Failure) -> Self {
-        let class = match failure.class {
-            any::FailureClass::Caller => FailureClass::Caller,
-            any::FailureClass::Settings => FailureClass::Settings,
-            any::FailureClass::Credentials => FailureClass::Credentials,
-            any::FailureClass::Refused => FailureClass::Refused,
-            any::FailureClass::Absent => FailureClass::Absent,
-            any::FailureClass::Retry => FailureClass::Retry,
-            any::FailureClass::Untrusted => FailureClass::Untrusted,
-            any::FailureClass::Host => FailureClass::Host,
-        };
-        let code = ForeignCode { name: failure.code, class };
-        let record = core_::Failure {
-            code,
-            message: failure.message,
-            remedy: failure.remedy,
-            retry_after: failure.retry_after,
-            may_have_changed: failure.may_have_changed,
-            subject: failure.subject.map(|subject| core_::Subject {
-                kind: match subject.kind {
-                    any::SubjectKind::Argument => core_::SubjectKind::Argument,
-                    any::SubjectKind::Setting => core_::SubjectKind::Setting,
-                    any::SubjectKind::Secret => core_::SubjectKind::Secret,
-                },
-                name: subject.name,
-            }),
-            user_id: failure.user_id,
-            candidates: failure.candidates,
-            more_candidates: failure.more_candidates,
-            service: failure.service.map(|any::ServiceError { status, code, message }| core_::ServiceError {
-                status,
-                code,
-                message,
-            }),
-        };
-        let known = ERRORS.iter().find(|known| known.name() == record.code.name && known.class() == record.code.class);
-        match known {
-            Some(code) => Self::Action(record.with_code(*code)),
-            None => Self::Foreign(record),
+/// Converts the failure record of either engine's bindings: the same shape in two types.
+macro_rules! failure {
+    ($($any:tt)+) => {
+        impl From<$($any)+::Failure> for Error {
+            fn from(failure: $($any)+::Failure) -> Self {
+                use $($any)+ as any;
+                let class = match failure.class {
+                    any::FailureClass::Caller => FailureClass::Caller,
+                    any::FailureClass::Settings => FailureClass::Settings,
+                    any::FailureClass::Credentials => FailureClass::Credentials,
+                    any::FailureClass::Refused => FailureClass::Refused,
+                    any::FailureClass::Absent => FailureClass::Absent,
+                    any::FailureClass::Retry => FailureClass::Retry,
+                    any::FailureClass::Untrusted => FailureClass::Untrusted,
+                    any::FailureClass::Host => FailureClass::Host,
+                };
+                let code = ForeignCode { name: failure.code, class };
+                let record = core_::Failure {
+                    code,
+                    message: failure.message,
+                    remedy: failure.remedy,
+                    retry_after: failure.retry_after,
+                    may_have_changed: failure.may_have_changed,
+                    subject: failure.subject.map(|subject| core_::Subject {
+                        kind: match subject.kind {
+                            any::SubjectKind::Argument => core_::SubjectKind::Argument,
+                            any::SubjectKind::Setting => core_::SubjectKind::Setting,
+                            any::SubjectKind::Secret => core_::SubjectKind::Secret,
+                        },
+                        name: subject.name,
+                    }),
+                    user_id: failure.user_id,
+                    candidates: failure.candidates,
+                    more_candidates: failure.more_candidates,
+                    service: failure.service.map(|any::ServiceError { status, code, message }| core_::ServiceError {
+                        status,
+                        code,
+                        message,
+                    }),
+                };
+                let known = ERRORS.iter().find(|known| known.name() == record.code.name && known.class() == record.code.class);
+                match known {
+                    Some(code) => Self::Action(record.with_code(*code)),
+                    None => Self::Foreign(record),
+                }
+            }
         }
-    }
+    };
 }
+
+failure!(crate::bindings::connector::exports::automation::connector::failures);
+failure!(crate::bindings::steps::exports::automation::connector::failures);

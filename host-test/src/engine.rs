@@ -10,11 +10,12 @@ use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
+use crate::bindings::steps::AnyStepsIndices;
 use crate::bindings::users::TypedUsersIndices;
 use crate::state::State;
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
-const EPOCH_INTERVAL: Duration = Duration::from_millis(10);
+pub(crate) const EPOCH_INTERVAL: Duration = Duration::from_millis(10);
 /// The most core modules in one component. This component has three.
 const MAX_CORE_MODULES: u32 = 4;
 
@@ -41,11 +42,17 @@ impl Default for HostConfig {
 #[derive(Clone)]
 pub(crate) struct Compiled {
     pub(crate) component: InstancePre<State>,
-    /// The interface that every connector has.
-    pub(crate) any: AnyConnectorIndices,
-    /// The typed interface, if it has one.
-    pub(crate) users: Option<TypedUsersIndices>,
+    pub(crate) interface: Interface,
     pub(crate) config: HostConfig,
+}
+
+/// The way in which a component is driven. Its exports decide.
+#[derive(Clone)]
+pub(crate) enum Interface {
+    /// It sends its requests itself. It may have the typed interface, too.
+    Wasi(AnyConnectorIndices, Option<TypedUsersIndices>),
+    /// It says what to do.
+    Steps(AnyStepsIndices),
 }
 
 impl Compiled {
@@ -53,8 +60,11 @@ impl Compiled {
         let engine = engine(&config)?;
         let component = Component::new(&engine, bytes)?;
         let component = linker(&engine)?.instantiate_pre(&component)?;
-        let any = AnyConnectorIndices::new(&component)?;
-        Ok(Self { users: TypedUsersIndices::new(&component).ok(), any, component, config })
+        let interface = match AnyStepsIndices::new(&component) {
+            Ok(steps) => Interface::Steps(steps),
+            Err(_) => Interface::Wasi(AnyConnectorIndices::new(&component)?, TypedUsersIndices::new(&component).ok()),
+        };
+        Ok(Self { component, interface, config })
     }
 }
 

@@ -38,6 +38,7 @@
 #![warn(missing_docs)]
 
 mod bindings;
+mod by_name;
 mod connector;
 mod convert;
 mod engine;
@@ -46,6 +47,7 @@ mod host;
 mod manifest;
 mod outbound;
 mod state;
+mod steps;
 mod values;
 
 /// The types of the actions, generated from `wit/`, where they are documented.

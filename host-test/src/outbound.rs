@@ -10,6 +10,7 @@ use http_body_util::{BodyExt, Limited};
 use onepassword_users_core::{BaseUrl, Redactor, Secret};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
+use crate::bindings::steps::exports::automation::connector::steps;
 use crate::error::Error;
 use crate::values::Source;
 
@@ -185,6 +186,39 @@ impl Outbound {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True if a request may be sent. Counts it, and notes its credentials. The first one that may not is logged.
+    async fn admits(&self, method: &http::Method, uri: &http::Uri, headers: &http::HeaderMap) -> bool {
+        if !self.allows(uri).await || !self.client.permits(uri) {
+            let is_first = !std::mem::replace(&mut self.stats().is_denial_logged, true);
+            if is_first {
+                let host = uri.host().map(|host| host.chars().take(256).collect::<String>());
+                tracing::warn!(host, "a request to this host was denied");
+            }
+            return false;
+        }
+        {
+            let mut stats = self.stats();
+            stats.requests += 1;
+            stats.has_sent_change |= *method != http::Method::GET && !uri.path().ends_with("/token");
+        }
+        let authorization = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        if let Some((_, credentials)) = authorization.and_then(|value| value.split_once(' ')) {
+            self.hand_out(credentials);
+        }
+        true
+    }
+
+    /// Records the `x-request-id` of a response, unless it repeats a credential.
+    fn note_request_id(&self, headers: &http::HeaderMap) {
+        let credentials = self.credentials.lock().unwrap_or_else(PoisonError::into_inner);
+        self.stats().record_request_id(headers, &credentials.redactor);
+    }
+
+    /// The same access to the network, with counters of its own.
+    pub(crate) fn for_one_call(&self) -> Self {
+        Self { stats: Arc::default(), ..self.clone() }
+    }
+
     /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach. The setting is
     /// looked up once in a call.
     async fn allows(&self, uri: &http::Uri) -> bool {
@@ -351,6 +385,105 @@ impl std::fmt::Display for PrivateAddress {
 
 impl std::error::Error for PrivateAddress {}
 
+impl Outbound {
+    /// Sends the request of a step and reads the whole response.
+    pub(crate) async fn exchange(&self, request: steps::Request) -> steps::Event {
+        let total = Duration::from_nanos(request.total_timeout);
+        match tokio::time::timeout(total, self.exchange_within(request)).await {
+            Ok(Ok(response)) => steps::Event::Response(response),
+            Ok(Err(error)) => steps::Event::NoResponse(error),
+            Err(_) => steps::Event::NoResponse(fault(steps::TransportFault::Timeout, "")),
+        }
+    }
+
+    async fn exchange_within(&self, request: steps::Request) -> Result<steps::Response, steps::TransportError> {
+        let idle = Duration::from_nanos(request.idle_timeout);
+        let is_late = |_| fault(steps::TransportFault::Timeout, "");
+        let (max_body, changes) = (request.max_body as usize, request.changes.is_some());
+        let request = http_request(request).map_err(|problem| fault(steps::TransportFault::Internal, problem))?;
+        if !self.admits(request.method(), request.uri(), request.headers()).await {
+            return Err(fault(steps::TransportFault::Denied, ""));
+        }
+        self.stats().has_sent_change |= changes;
+        let client = self.client.0.client(request.uri());
+        let client = client.map_err(|problem| fault(steps::TransportFault::Internal, &problem))?;
+        let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+        let request =
+            reqwest::Request::try_from(request).map_err(|_| fault(steps::TransportFault::Internal, "the URL"))?;
+        let answer = tokio::time::timeout(idle, client.execute(request)).await.map_err(is_late)?;
+        let mut answer = answer.map_err(|error| transport_error(&error))?;
+        tracing::debug!(%method, path, status = answer.status().as_u16(), "exchange");
+        self.note_request_id(answer.headers());
+        let (status, url) = (answer.status().as_u16(), answer.url().to_string());
+        let mut headers = String::new();
+        for (name, value) in answer.headers() {
+            headers.push_str(name.as_str());
+            headers.push_str(": ");
+            headers.push_str(&String::from_utf8_lossy(value.as_bytes()));
+            headers.push('\n');
+        }
+        let mut body = Vec::new();
+        loop {
+            let chunk = tokio::time::timeout(idle, answer.chunk()).await.map_err(is_late)?;
+            match chunk.map_err(|error| transport_error(&error))? {
+                None => break,
+                Some(chunk) if body.len() + chunk.len() > max_body => {
+                    let status = Some(status);
+                    return Err(steps::TransportError { status, ..fault(steps::TransportFault::TooLarge, "") });
+                }
+                Some(chunk) => body.extend_from_slice(&chunk),
+            }
+        }
+        let body = match String::from_utf8(body) {
+            Ok(text) => steps::Body::Text(text),
+            Err(bytes) => steps::Body::Bytes(bytes.into_bytes()),
+        };
+        Ok(steps::Response { status, url: Some(url), headers, body, decoded: false })
+    }
+}
+
+fn fault(fault: steps::TransportFault, detail: &str) -> steps::TransportError {
+    steps::TransportError { fault, status: None, detail: detail.into() }
+}
+
+/// The request of a step. The error names the part that is not valid.
+fn http_request(request: steps::Request) -> Result<http::Request<reqwest::Body>, &'static str> {
+    let mut built = http::Request::builder().method(request.method.as_str()).uri(request.url);
+    for line in request.headers.lines() {
+        let (name, value) = line.split_once(':').ok_or("a header")?;
+        built = built.header(name, value.trim());
+    }
+    if let Some(authorization) = request.authorization {
+        let mut value = http::HeaderValue::from_str(&authorization).map_err(|_| "authorization")?;
+        value.set_sensitive(true);
+        built = built.header(http::header::AUTHORIZATION, value);
+    }
+    if request.body.as_ref().is_some_and(|body| body.len() > MAX_REQUEST_BODY) {
+        return Err("the body");
+    }
+    // A body without bytes has a length, too.
+    if let Some(body) = request.body.as_ref().filter(|body| body.is_empty()) {
+        built = built.header(http::header::CONTENT_LENGTH, body.len());
+    }
+    built.body(request.body.unwrap_or_default().into()).map_err(|_| "the method, the URL or a header")
+}
+
+/// The fault of a failed request. The causes that it cannot carry are logged.
+fn transport_error(error: &reqwest::Error) -> steps::TransportError {
+    match error_code(error) {
+        HttpError::DnsError { rcode, .. } => fault(steps::TransportFault::Dns, &rcode.unwrap_or_default()),
+        HttpError::TlsCertificateError => fault(steps::TransportFault::Certificate, ""),
+        HttpError::TlsProtocolError => fault(steps::TransportFault::Tls, ""),
+        HttpError::DestinationIpProhibited => fault(steps::TransportFault::Denied, ""),
+        HttpError::ConnectionTimeout => fault(steps::TransportFault::Connect, "it took too long"),
+        HttpError::ConnectionRefused | HttpError::DestinationIpUnroutable | HttpError::DestinationUnavailable => {
+            fault(steps::TransportFault::Connect, "")
+        }
+        HttpError::InternalError(problem) => fault(steps::TransportFault::Internal, &problem.unwrap_or_default()),
+        _ => fault(steps::TransportFault::Broken, ""),
+    }
+}
+
 impl WasiHttpHooks for Outbound {
     fn send_request(
         &mut self,
@@ -361,28 +494,11 @@ impl WasiHttpHooks for Outbound {
     ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
         let outbound = self.clone();
         Box::new(async move {
-            if !outbound.allows(request.uri()).await || !outbound.client.permits(request.uri()) {
-                let is_first = !std::mem::replace(&mut outbound.stats().is_denial_logged, true);
-                if is_first {
-                    let host = request.uri().host().map(|host| host.chars().take(256).collect::<String>());
-                    tracing::warn!(host, "a request to this host was denied");
-                }
+            if !outbound.admits(request.method(), request.uri(), request.headers()).await {
                 return Err(HttpError::HttpRequestDenied);
             }
-            {
-                let mut stats = outbound.stats();
-                stats.requests += 1;
-                stats.has_sent_change |=
-                    request.method() != http::Method::GET && !request.uri().path().ends_with("/token");
-            }
-            let authorization =
-                request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-            if let Some((_, credentials)) = authorization.and_then(|value| value.split_once(' ')) {
-                outbound.hand_out(credentials);
-            }
             let answer = outbound.client.send(request).await?;
-            let credentials = outbound.credentials.lock().unwrap_or_else(PoisonError::into_inner);
-            outbound.stats().record_request_id(answer.0.headers(), &credentials.redactor);
+            outbound.note_request_id(answer.0.headers());
             Ok(answer)
         })
     }

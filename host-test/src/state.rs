@@ -93,7 +93,7 @@ const MAX_NAMES: usize = 100;
 const MAX_LOOKUPS: u32 = 1000;
 
 /// Counts a look-up, and refuses one beyond the limits of a call.
-fn check(outbound: &Outbound, names: &[String]) -> Result<(), secrets::LookupError> {
+pub(crate) fn check(outbound: &Outbound, names: &[String]) -> Result<(), secrets::LookupError> {
     let denied = |message| Err(secrets::LookupError { kind: LookupErrorKind::Denied, name: None, message });
     if names.len() > MAX_NAMES {
         return denied(format!("a look-up asks for at most {MAX_NAMES} values"));
@@ -109,7 +109,8 @@ fn check(outbound: &Outbound, names: &[String]) -> Result<(), secrets::LookupErr
     Ok(())
 }
 
-async fn lookup(
+/// Looks values up in a source, within a time limit.
+pub(crate) async fn lookup(
     source: Arc<dyn Source>,
     timeout: Duration,
     names: Vec<String>,

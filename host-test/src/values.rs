@@ -96,7 +96,14 @@ impl Environment {
     /// The name of the environment variable for a value.
     #[must_use]
     pub fn variable(name: &str) -> String {
-        format!("ONEPASSWORD_{}", name.to_ascii_uppercase().replace('-', "_"))
+        Self::variable_of("onepassword", name)
+    }
+
+    /// The name of the environment variable for a value of another connector: `DOOR_ACCESS_API_KEY` for the value `api-key` of
+    /// `door-access`.
+    #[must_use]
+    pub fn variable_of(connector: &str, name: &str) -> String {
+        format!("{connector}_{name}").to_ascii_uppercase().replace('-', "_")
     }
 
     /// Reads one value. Blocks while a file is read.
@@ -105,7 +112,16 @@ impl Environment {
     ///
     /// The variable is not valid UTF-8, both variables are set, or the file cannot be read.
     pub fn read(name: &str) -> Result<Option<Value>, SourceError> {
-        let variable = Self::variable(name);
+        Self::read_of("onepassword", name)
+    }
+
+    /// Reads one value of another connector, from its [`variable_of`](Self::variable_of). Blocks while a file is read.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read).
+    pub fn read_of(connector: &str, name: &str) -> Result<Option<Value>, SourceError> {
+        let variable = Self::variable_of(connector, name);
         let file = format!("{variable}_FILE");
         let denied = |reason| Err(SourceError::Denied { name: name.into(), reason });
         let value = match env::var(&variable) {

@@ -82,7 +82,9 @@ impl ApiCall<'_> {
         }
         // A change has an empty body. Its length is announced, because some servers wait for a body otherwise.
         let (method, body) = if self.is_change() { (Method::Post, Some(&[][..])) } else { (Method::Get, None) };
-        request(settings, method, path, authorization("Bearer ", token.expose()), body)
+        let mut request = request(settings, method, path, authorization("Bearer ", token.expose()), body);
+        request.changed_user = self.changed_user().map(ToOwned::to_owned);
+        request
     }
 }
 
@@ -124,6 +126,7 @@ fn request(
         body,
         idle_timeout: settings.timeout,
         total_timeout: settings.deadline,
+        changed_user: None,
         max_body: MAX_RESPONSE_BODY,
     }
 }

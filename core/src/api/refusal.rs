@@ -10,6 +10,9 @@ use crate::text::{contains_any, quoted};
 /// The reason why a response cannot be used, whatever its body says. `None` for a success and for errors. Any status from 200 to
 /// 299 is a success for a change, only 200 for other calls.
 pub(crate) fn unusable(response: &Response, is_change: bool) -> Option<String> {
+    if let Some(flaw) = response.flaw {
+        return Some(flaw.into());
+    }
     match response.header("content-encoding") {
         Some(encoding) if !encoding.eq_ignore_ascii_case("identity") && !encoding.is_empty() => {
             return Some("its body is compressed, which was not asked for".into());

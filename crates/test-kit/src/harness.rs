@@ -4,14 +4,25 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use onepassword_users_component::COMPONENT;
+use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::types::{KnownUser, ListQuery, UserRef};
 use onepassword_users_host::{Connector, Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
 /// The host, with the component compiled once for all tests.
-pub static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, HostConfig::default()).unwrap());
+pub static HOST: LazyLock<Host> = LazyLock::new(|| {
+    let component = if is_over_steps() { STEPS } else { COMPONENT };
+    Host::new(component, HostConfig::default()).unwrap()
+});
+
+/// The variable that makes the tests run over the component without imports.
+pub const ENGINE: &str = "CONNECTOR_ENGINE";
+
+/// True if the tests run over the component without imports.
+pub fn is_over_steps() -> bool {
+    std::env::var(ENGINE).is_ok_and(|engine| engine == "steps")
+}
 
 pub const API_VERSIONS: [&str; 2] = ["v1", "v1beta1"];
 

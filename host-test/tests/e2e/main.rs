@@ -23,3 +23,4 @@ mod secrets;
 mod sources;
 mod tokens;
 mod wire;
+mod without_imports;

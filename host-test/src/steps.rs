@@ -1,0 +1,259 @@
+//! The engine for components without imports: the component says what to do, and this host does it. Many actions run in one
+//! instance: each holds it only while it computes the next step.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+use wasmtime::Store;
+use wasmtime::component::ResourceAny;
+
+use crate::bindings::connector::automation::connector::secrets::{LookupError, LookupErrorKind};
+use crate::bindings::steps::exports::automation::connector::steps as wit;
+use crate::bindings::steps::{AnySteps, AnyStepsIndices};
+use crate::connector::{MAX_WARM_MEMORY, Options, Output};
+use crate::engine::{Compiled, EPOCH_INTERVAL};
+use crate::error::Error;
+use crate::outbound::Outbound;
+use crate::state::{State, check, lookup};
+use crate::values::Source;
+
+/// The longest computation between two steps. Reading a page of 1,000 users takes some 10 ms.
+const MAX_STEP: Duration = Duration::from_secs(10);
+/// The most steps of one action. The longest list, of 2,000,000 users, takes some 10,000.
+const MAX_STEPS: u32 = 100_000;
+/// The longest result, in bytes.
+const MAX_RESULT: usize = 512 * 1024 * 1024;
+
+/// What an action begins with.
+pub(crate) enum Call<'a> {
+    Invoke { action: &'a str, arguments: &'a str },
+    Test,
+}
+
+/// A component without imports, and its instance while it is warm.
+pub(crate) struct Steps {
+    compiled: Compiled,
+    indices: AnyStepsIndices,
+    /// The names of the settings, once they are known.
+    settings: Mutex<Option<Arc<Vec<String>>>>,
+    warm: Mutex<Option<Arc<Instance>>>,
+    /// The origin of the times that the instance is told.
+    origin: Instant,
+}
+
+/// An instance with its session.
+struct Instance {
+    inner: Mutex<Inner>,
+    /// The number of steps so far, but for those that wait for another action: these wait for a change of it.
+    progress: watch::Sender<u64>,
+}
+
+struct Inner {
+    store: Store<State>,
+    component: AnySteps,
+    session: ResourceAny,
+}
+
+impl Inner {
+    /// Calls the component, which may compute for [`MAX_STEP`].
+    fn call<T>(
+        &mut self,
+        call: impl FnOnce(&AnySteps, ResourceAny, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> wasmtime::Result<T> {
+        self.store
+            .set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
+        call(&self.component, self.session, &mut self.store)
+    }
+}
+
+/// An action in progress. Dropping it ends it in the component as well.
+struct Running<'a> {
+    instance: &'a Instance,
+    action: ResourceAny,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        // An instance that trapped cannot drop anything, and is dropped itself.
+        let _ = lock(&self.instance.inner).call(|_, _, store| self.action.resource_drop(store));
+        self.instance.progress.send_modify(|steps| *steps += 1);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Steps {
+    pub(crate) fn new(compiled: Compiled, indices: AnyStepsIndices) -> Self {
+        let (settings, warm) = (Mutex::default(), Mutex::default());
+        Self { compiled, indices, settings, warm, origin: Instant::now() }
+    }
+
+    /// The warm instance, or a new one.
+    fn instance(&self, options: &Options, outbound: &Outbound) -> Result<Arc<Instance>, Error> {
+        let mut warm = lock(&self.warm);
+        if let Some(instance) = &*warm {
+            return Ok(instance.clone());
+        }
+        let instance = self.instantiate(options, outbound).map_err(|error| Error::Load(format!("{error:#}")))?;
+        Ok(warm.insert(Arc::new(instance)).clone())
+    }
+
+    fn instantiate(&self, options: &Options, outbound: &Outbound) -> wasmtime::Result<Instance> {
+        let Compiled { component, config, .. } = &self.compiled;
+        let (settings, secrets) = (options.settings.clone(), options.secrets.clone());
+        let state = State::new(outbound.clone(), settings, secrets, options.lookup_timeout, config.max_memory);
+        let mut store = Store::new(component.engine(), state);
+        store.limiter(|state| &mut state.memory);
+        store.epoch_deadline_trap();
+        store.set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
+        let instance = component.instantiate(&mut store)?;
+        let component = self.indices.load(&mut store, &instance)?;
+        let session = component.automation_connector_steps().session().call_constructor(&mut store)?;
+        Ok(Instance { inner: Mutex::new(Inner { store, component, session }), progress: watch::Sender::new(0) })
+    }
+
+    /// Calls an instance. One that trapped is discarded, with all its actions.
+    fn call<T>(
+        &self,
+        instance: &Arc<Instance>,
+        outbound: &Outbound,
+        call: impl FnOnce(&AnySteps, ResourceAny, &mut Store<State>) -> wasmtime::Result<T>,
+    ) -> Result<T, Error> {
+        let (result, memory) = {
+            let mut inner = lock(&instance.inner);
+            (inner.call(call), inner.store.data().memory.used)
+        };
+        // The actions of an instance that has grown large go on. The next one gets a new instance.
+        if result.is_err() || memory > MAX_WARM_MEMORY {
+            let mut warm = lock(&self.warm);
+            if warm.as_ref().is_some_and(|warm| Arc::ptr_eq(warm, instance)) {
+                *warm = None;
+            }
+        }
+        result.map_err(|trap| {
+            let problem = trap.root_cause().to_string();
+            Error::Trap { problem, may_have_changed: outbound.stats().has_sent_change }
+        })
+    }
+
+    /// Describes the connector.
+    pub(crate) fn describe(&self, options: &Options, outbound: &Outbound) -> Result<String, Error> {
+        let instance = self.instance(options, outbound)?;
+        self.call(&instance, outbound, |component, _, store| {
+            component.automation_connector_manifest().call_describe(store)
+        })
+    }
+
+    /// Runs an action to its end.
+    pub(crate) async fn run(&self, call: Call<'_>, options: &Options, outbound: &Outbound) -> Result<Output, Error> {
+        let instance = self.instance(options, outbound)?;
+        let settings = self.settings(options, outbound).await?;
+        let seed = seed();
+        let action = self.call(&instance, outbound, |component, session, store| {
+            let sessions = component.automation_connector_steps();
+            let settings = settings.as_deref();
+            match call {
+                Call::Invoke { action, arguments } => {
+                    sessions.session().call_begin(store, session, action, arguments, settings, seed)
+                }
+                Call::Test => sessions.session().call_begin_test(store, session, settings, seed),
+            }
+        })?;
+        let running = Running { instance: &instance, action };
+        let (mut event, mut json) = (wit::Event::Start, String::new());
+        let mut progress = instance.progress.subscribe();
+        for _ in 0..MAX_STEPS {
+            // What others do from now on counts, also while this step is computed.
+            progress.mark_unchanged();
+            let now = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
+            let step = self.call(&instance, outbound, |component, _, store| {
+                component.automation_connector_steps().action().call_step(store, running.action, now, &event)
+            })?;
+            if !matches!(step, wit::Step::Wait(wit::Pause { may_end_early: true, .. })) {
+                instance.progress.send_modify(|steps| *steps += 1);
+            }
+            event = match step {
+                wit::Step::LookUpSettings(names) => look_up(&options.settings, options, outbound, names).await,
+                wit::Step::LookUpSecrets(names) => {
+                    tracing::debug!(names = names.join(" "), "the component reads secrets");
+                    let event = look_up(&options.secrets, options, outbound, names).await;
+                    if let wit::Event::Values(values) = &event {
+                        values.iter().flatten().for_each(|value| outbound.hand_out(value.trim()));
+                    }
+                    event
+                }
+                wit::Step::Send(request) => outbound.exchange(request).await,
+                wit::Step::Wait(wit::Pause { duration, may_end_early }) => {
+                    let duration = Duration::from_nanos(duration);
+                    if may_end_early {
+                        let _ = tokio::time::timeout(duration, progress.changed()).await;
+                    } else {
+                        tokio::time::sleep(duration).await;
+                    }
+                    wit::Event::Elapsed
+                }
+                wit::Step::Part(part) => {
+                    json.push_str(&part);
+                    if json.len() > MAX_RESULT {
+                        break;
+                    }
+                    wit::Event::More
+                }
+                wit::Step::Done(wit::End { output, summary, changed }) => {
+                    let json = if json.is_empty() { output } else { json + &output };
+                    return Ok(Output { json, summary, changed });
+                }
+                wit::Step::Failed(failure) => return Err(failure.into()),
+            };
+        }
+        let may_have_changed = outbound.stats().has_sent_change;
+        Err(Error::Trap { problem: "the action does not end".into(), may_have_changed })
+    }
+
+    /// All settings that are set. `None` if they cannot be read together: then the action looks up those that it needs.
+    async fn settings(&self, options: &Options, outbound: &Outbound) -> Result<Option<Vec<(String, String)>>, Error> {
+        let known = lock(&self.settings).clone();
+        let names = match known {
+            Some(names) => names,
+            None => {
+                let manifest = crate::manifest::Manifest::parse(&self.describe(options, outbound)?);
+                let manifest =
+                    manifest.map_err(|problem| Error::Load(format!("its description is not one: {problem}")))?;
+                let names = Arc::new(manifest.settings.into_iter().map(|setting| setting.name).collect());
+                lock(&self.settings).insert(names).clone()
+            }
+        };
+        let values = lookup(options.settings.clone(), options.lookup_timeout, names.to_vec()).await;
+        let named = |values: Vec<Option<String>>| {
+            names.iter().cloned().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+        };
+        Ok(values.ok().map(named))
+    }
+}
+
+/// Looks values up, within the limits of a call.
+async fn look_up(source: &Arc<dyn Source>, options: &Options, outbound: &Outbound, names: Vec<String>) -> wit::Event {
+    let values = match check(outbound, &names) {
+        Ok(()) => lookup(source.clone(), options.lookup_timeout, names).await,
+        Err(error) => Err(error),
+    };
+    match values {
+        Ok(values) => wit::Event::Values(values),
+        Err(LookupError { kind, name, message }) => {
+            let kind = match kind {
+                LookupErrorKind::Denied => wit::LookupErrorKind::Denied,
+                LookupErrorKind::Unavailable => wit::LookupErrorKind::Unavailable,
+            };
+            wit::Event::LookupFailed(wit::LookupError { kind, name, message })
+        }
+    }
+}
+
+/// A number that is different each time.
+fn seed() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one(0)
+}
