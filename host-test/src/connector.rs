@@ -103,7 +103,12 @@ struct Instance {
 
 impl Connector {
     pub(crate) fn new(compiled: Compiled, options: Options) -> Result<Self, Error> {
-        let outbound = Outbound::new(options.network.clone(), options.settings.clone(), options.lookup_timeout)?;
+        let outbound = Outbound::new(
+            options.network.clone(),
+            options.settings.clone(),
+            compiled.origins.clone(),
+            options.lookup_timeout,
+        )?;
         Ok(Self { compiled, options, outbound, warm: Mutex::new(None) })
     }
 
@@ -215,7 +220,7 @@ impl Connector {
         let json = self.call("describe", None, async |Instance { store, any, .. }| {
             any.automation_connector_manifest().call_describe(store).await.map(Ok::<_, types::Failure>)
         });
-        Manifest::parse(&json.await?).map_err(|problem| Error::Load(format!("its description is not one: {problem}")))
+        Manifest::parse(&json.await?).map_err(|problem| Error::Load(not_described(&problem)))
     }
 
     /// Runs an action by its name. `arguments` is a JSON object, as the action's schema says.
@@ -304,7 +309,7 @@ impl Connector {
     }
 
     async fn instantiate(&self) -> Result<Instance, Error> {
-        let Compiled { component, any, users, config } = &self.compiled;
+        let Compiled { component, any, users, origins, config } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
         let state = State::new(
             self.outbound.clone(),
@@ -321,13 +326,25 @@ impl Connector {
         let load = async {
             let instance = component.instantiate_async(&mut store).await?;
             let users = users.as_ref().map(|users| users.load(&mut store, &instance)).transpose()?;
-            Ok::<_, wasmtime::Error>((any.load(&mut store, &instance)?, users))
+            let any = any.load(&mut store, &instance)?;
+            // It is the same each time, so one instance of the component is asked.
+            if origins.get().is_none() {
+                let json = any.automation_connector_manifest().call_describe(&mut store).await?;
+                let manifest =
+                    Manifest::parse(&json).map_err(|problem| wasmtime::Error::msg(not_described(&problem)))?;
+                origins.get_or_init(|| manifest.origins);
+            }
+            Ok::<_, wasmtime::Error>((any, users))
         };
         match load.await {
             Ok((any, typed)) => Ok(Instance { store, any, typed }),
             Err(error) => Err(Error::Load(format!("{error:#}"))),
         }
     }
+}
+
+fn not_described(problem: &str) -> String {
+    format!("its description is not one: {problem}")
 }
 
 /// The typed interface of an instance.

@@ -11,6 +11,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
 use crate::bindings::users::TypedUsersIndices;
+use crate::outbound::OriginRules;
 use crate::state::State;
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
@@ -45,6 +46,8 @@ pub(crate) struct Compiled {
     pub(crate) any: AnyConnectorIndices,
     /// The typed interface, if it has one.
     pub(crate) users: Option<TypedUsersIndices>,
+    /// The origins that it may reach, read from its description by the first instance.
+    pub(crate) origins: OriginRules,
     pub(crate) config: HostConfig,
 }
 
@@ -54,7 +57,13 @@ impl Compiled {
         let component = Component::new(&engine, bytes)?;
         let component = linker(&engine)?.instantiate_pre(&component)?;
         let any = AnyConnectorIndices::new(&component)?;
-        Ok(Self { users: TypedUsersIndices::new(&component).ok(), any, component, config })
+        Ok(Self {
+            users: TypedUsersIndices::new(&component).ok(),
+            any,
+            component,
+            origins: OriginRules::default(),
+            config,
+        })
     }
 }
 

@@ -11,6 +11,7 @@ use onepassword_users_core::{BaseUrl, Redactor, Secret};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::error::Error;
+use crate::manifest::Origins;
 use crate::values::Source;
 
 /// The longest request body, in bytes. It is buffered before it is sent.
@@ -52,11 +53,16 @@ pub struct Network {
 #[derive(Clone)]
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
+    origins: OriginRules,
     lookup_timeout: Duration,
     client: Client,
     stats: Arc<Mutex<CallStats>>,
     credentials: Arc<Mutex<Credentials>>,
 }
+
+/// The rules for origins of a component, once they have been read from its description. Until then, no request is allowed. All
+/// connectors of a host share them.
+pub(crate) type OriginRules = Arc<OnceLock<Origins>>;
 
 /// The credentials that a connector handed out, so that no log shows one that the service repeats.
 #[derive(Default)]
@@ -161,9 +167,15 @@ impl std::fmt::Debug for Client {
 }
 
 impl Outbound {
-    pub(crate) fn new(network: Network, settings: Arc<dyn Source>, lookup_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(
+        network: Network,
+        settings: Arc<dyn Source>,
+        origins: OriginRules,
+        lookup_timeout: Duration,
+    ) -> Result<Self, Error> {
         Ok(Self {
             settings,
+            origins,
             lookup_timeout,
             client: Client::new(network)?,
             stats: Arc::default(),
@@ -185,14 +197,14 @@ impl Outbound {
         self.stats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach. The setting is
-    /// looked up once in a call.
+    /// True if the URI has the origin that the component's rules and settings name, the only one that it may reach. The setting
+    /// is looked up once in a call.
     async fn allows(&self, uri: &http::Uri) -> bool {
         let known = self.stats().origin.clone();
         let origin = match known {
             Some(origin) => origin,
             None => {
-                let origin = self.base_url().await;
+                let origin = self.origin().await;
                 // A failed look-up is not remembered: the next one may succeed.
                 self.stats().origin = origin.clone().map(Some);
                 origin
@@ -204,13 +216,21 @@ impl Outbound {
         })
     }
 
-    /// The setting `base-url`. `None` if it cannot be read or parsed: then no request is allowed.
-    async fn base_url(&self) -> Option<BaseUrl> {
-        let values = tokio::time::timeout(self.lookup_timeout, self.settings.get(&["base-url"])).await.ok()?.ok()?;
-        match values.into_iter().next()? {
-            Some(text) if !text.trim().is_empty() => BaseUrl::parse(&text).ok(),
-            _ => Some(BaseUrl::default()),
-        }
+    /// The origin of the setting that the component's description names, or its default. Settings come from the embedding
+    /// program, so a setting may name another origin than those of the service. `None` if the description is not known, or the
+    /// setting cannot be read or parsed: then no request is allowed.
+    async fn origin(&self) -> Option<BaseUrl> {
+        let origins = self.origins.get()?;
+        let value = match &origins.setting {
+            Some(name) => {
+                let names = [name.as_str()];
+                let values = tokio::time::timeout(self.lookup_timeout, self.settings.get(&names)).await.ok()?.ok()?;
+                values.into_iter().next()?
+            }
+            None => None,
+        };
+        let text = value.as_ref().map(|value| value.as_str()).filter(|text| !text.trim().is_empty());
+        BaseUrl::parse(text.unwrap_or(&origins.default)).ok()
     }
 }
 
