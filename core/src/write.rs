@@ -12,7 +12,7 @@ use crate::values::user::User;
 #[derive(Default)]
 pub(crate) struct Json {
     text: String,
-    /// What was taken ends with an item, so the next one needs a comma.
+    /// A taken part ends with an item, so the next one needs a comma.
     is_after_item: bool,
 }
 

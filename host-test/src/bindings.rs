@@ -6,7 +6,7 @@
 #![allow(missing_docs, reason = "generated code; the documentation is in wit/")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated code has allow attributes without reasons")]
 
-/// What every connector over WASI exports, and what it imports beside WASI.
+/// The exports of every connector over WASI, and its imports beside WASI.
 pub(crate) mod connector {
     wasmtime::component::bindgen!({
         inline: "
