@@ -112,7 +112,12 @@ struct Instance {
 
 impl Connector {
     pub(crate) fn new(compiled: Compiled, options: Options) -> Result<Self, Error> {
-        let outbound = Outbound::new(options.network.clone(), options.settings.clone(), options.lookup_timeout)?;
+        let outbound = Outbound::new(
+            options.network.clone(),
+            options.settings.clone(),
+            compiled.manifest.clone(),
+            options.lookup_timeout,
+        )?;
         let engine = match compiled.interface.clone() {
             Interface::Wasi(any, users) => Engine::Wasi { any, users, warm: Mutex::new(None) },
             Interface::Steps(indices) => Engine::Steps(Steps::new(compiled.clone(), indices)),
@@ -254,7 +259,7 @@ impl Connector {
                 described.await
             }
         };
-        Manifest::parse(&json?).map_err(|problem| Error::Load(format!("its description is not one: {problem}")))
+        Manifest::parse(&json?).map_err(Error::Load)
     }
 
     /// Runs an action by its name. `arguments` is a JSON object, as the action's schema says.
@@ -389,7 +394,7 @@ impl Connector {
         any: &AnyConnectorIndices,
         users: Option<&TypedUsersIndices>,
     ) -> Result<Instance, Error> {
-        let Compiled { component, config, .. } = &self.compiled;
+        let Compiled { component, manifest, config, .. } = &self.compiled;
         let Options { settings, secrets, .. } = &self.options;
         let state = State::new(
             self.outbound.clone(),
@@ -406,7 +411,14 @@ impl Connector {
         let load = async {
             let instance = component.instantiate_async(&mut store).await?;
             let users = users.map(|users| users.load(&mut store, &instance)).transpose()?;
-            Ok::<_, wasmtime::Error>((any.load(&mut store, &instance)?, users))
+            let any = any.load(&mut store, &instance)?;
+            // Its origins limit the requests. It is the same each time, so one instance of the component is asked.
+            if manifest.get().is_none() {
+                let json = any.automation_connector_manifest().call_describe(&mut store).await?;
+                let described = Manifest::parse(&json).map_err(wasmtime::Error::msg)?;
+                manifest.get_or_init(|| described);
+            }
+            Ok::<_, wasmtime::Error>((any, users))
         };
         match load.await {
             Ok((any, typed)) => Ok(Instance { store, any, typed }),

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
 use crate::bindings::steps::AnyStepsIndices;
 use crate::bindings::users::TypedUsersIndices;
+use crate::manifest::SharedManifest;
 use crate::state::State;
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
@@ -43,6 +44,8 @@ impl Default for HostConfig {
 pub(crate) struct Compiled {
     pub(crate) component: InstancePre<State>,
     pub(crate) interface: Interface,
+    /// Its description, once the first instance has been asked for it. The same for all connectors of a host.
+    pub(crate) manifest: SharedManifest,
     pub(crate) config: HostConfig,
 }
 
@@ -64,7 +67,7 @@ impl Compiled {
             Ok(steps) => Interface::Steps(steps),
             Err(_) => Interface::Wasi(AnyConnectorIndices::new(&component)?, TypedUsersIndices::new(&component).ok()),
         };
-        Ok(Self { component, interface, config })
+        Ok(Self { component, interface, manifest: SharedManifest::default(), config })
     }
 }
 

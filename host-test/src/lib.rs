@@ -30,9 +30,9 @@
 //! # }
 //! ```
 //!
-//! The component has access to outbound HTTP to the origin of `base-url`, the values of the two sources, and a monotonic
-//! clock. A component that imports more does not link. Every call has a deadline, memory is limited, and an instance that
-//! trapped is discarded.
+//! The component has access to outbound HTTP to one origin (that of the setting that its manifest names, here `base-url`),
+//! the values of the two sources, and a monotonic clock. A component that imports more does not link. Every call has a
+//! deadline, memory is limited, and an instance that trapped is discarded.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]

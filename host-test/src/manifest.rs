@@ -1,5 +1,7 @@
 //! The description of a connector.
 
+use std::sync::{Arc, OnceLock};
+
 use serde::Deserialize;
 use serde_json::Value as Json;
 
@@ -112,11 +114,15 @@ pub struct ManifestAction {
     pub output: Json,
 }
 
+/// The description of a component, once it is known. Until then, the component sends no request.
+pub(crate) type SharedManifest = Arc<OnceLock<Manifest>>;
+
 impl Manifest {
     /// Reads a description.
     pub(crate) fn parse(json: &str) -> Result<Self, String> {
-        let json: Json = serde_json::from_str(json).map_err(|error| error.to_string())?;
-        let manifest = Self::deserialize(&json).map_err(|error| error.to_string())?;
+        let problem = |error| format!("its description is not one: {error}");
+        let json: Json = serde_json::from_str(json).map_err(problem)?;
+        let manifest = Self::deserialize(&json).map_err(problem)?;
         Ok(Self { json, ..manifest })
     }
 }

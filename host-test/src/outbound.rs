@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 
 use crate::bindings::steps::exports::automation::connector::steps;
 use crate::error::Error;
+use crate::manifest::SharedManifest;
 use crate::values::Source;
 
 /// The longest request body, in bytes. It is buffered before it is sent.
@@ -53,6 +54,7 @@ pub struct Network {
 #[derive(Clone)]
 pub(crate) struct Outbound {
     settings: Arc<dyn Source>,
+    manifest: SharedManifest,
     lookup_timeout: Duration,
     client: Client,
     stats: Arc<Mutex<CallStats>>,
@@ -162,9 +164,15 @@ impl std::fmt::Debug for Client {
 }
 
 impl Outbound {
-    pub(crate) fn new(network: Network, settings: Arc<dyn Source>, lookup_timeout: Duration) -> Result<Self, Error> {
+    pub(crate) fn new(
+        network: Network,
+        settings: Arc<dyn Source>,
+        manifest: SharedManifest,
+        lookup_timeout: Duration,
+    ) -> Result<Self, Error> {
         Ok(Self {
             settings,
+            manifest,
             lookup_timeout,
             client: Client::new(network)?,
             stats: Arc::default(),
@@ -219,14 +227,14 @@ impl Outbound {
         Self { stats: Arc::default(), ..self.clone() }
     }
 
-    /// True if the URI has the origin of the setting `base-url`, the only one that the component may reach. The setting is
-    /// looked up once in a call.
+    /// True if the URI has the origin that the component's rules and settings name, the only one that it may reach. The setting
+    /// is looked up once in a call.
     async fn allows(&self, uri: &http::Uri) -> bool {
         let known = self.stats().origin.clone();
         let origin = match known {
             Some(origin) => origin,
             None => {
-                let origin = self.base_url().await;
+                let origin = self.origin().await;
                 // A failed look-up is not remembered: the next one may succeed.
                 self.stats().origin = origin.clone().map(Some);
                 origin
@@ -238,13 +246,21 @@ impl Outbound {
         })
     }
 
-    /// The setting `base-url`. `None` if it cannot be read or parsed: then no request is allowed.
-    async fn base_url(&self) -> Option<BaseUrl> {
-        let values = tokio::time::timeout(self.lookup_timeout, self.settings.get(&["base-url"])).await.ok()?.ok()?;
-        match values.into_iter().next()? {
-            Some(text) if !text.trim().is_empty() => BaseUrl::parse(&text).ok(),
-            _ => Some(BaseUrl::default()),
-        }
+    /// The origin of the setting that the component's description names, or its default. Settings come from the embedding
+    /// program, so a setting may name another origin than those of the service. `None` if the description is not known, or the
+    /// setting cannot be read or parsed: then no request is allowed.
+    async fn origin(&self) -> Option<BaseUrl> {
+        let origins = &self.manifest.get()?.origins;
+        let value = match &origins.setting {
+            Some(name) => {
+                let names = [name.as_str()];
+                let values = tokio::time::timeout(self.lookup_timeout, self.settings.get(&names)).await.ok()?.ok()?;
+                values.into_iter().next()?
+            }
+            None => None,
+        };
+        let text = value.as_ref().map(|value| value.as_str()).filter(|text| !text.trim().is_empty());
+        BaseUrl::parse(text.unwrap_or(&origins.default)).ok()
     }
 }
 

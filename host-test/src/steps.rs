@@ -14,6 +14,7 @@ use crate::bindings::steps::{AnySteps, AnyStepsIndices};
 use crate::connector::{MAX_WARM_MEMORY, Options, Output};
 use crate::engine::{Compiled, EPOCH_INTERVAL};
 use crate::error::Error;
+use crate::manifest::Manifest;
 use crate::outbound::Outbound;
 use crate::state::{State, check, lookup};
 use crate::values::Source;
@@ -35,8 +36,6 @@ pub(crate) enum Call<'a> {
 pub(crate) struct Steps {
     compiled: Compiled,
     indices: AnyStepsIndices,
-    /// The names of the settings, once they are known.
-    settings: Mutex<Option<Arc<Vec<String>>>>,
     warm: Mutex<Option<Arc<Instance>>>,
     /// The origin of the times that the instance is told.
     origin: Instant,
@@ -87,8 +86,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Steps {
     pub(crate) fn new(compiled: Compiled, indices: AnyStepsIndices) -> Self {
-        let (settings, warm) = (Mutex::default(), Mutex::default());
-        Self { compiled, indices, settings, warm, origin: Instant::now() }
+        Self { compiled, indices, warm: Mutex::default(), origin: Instant::now() }
     }
 
     /// The warm instance, or a new one.
@@ -215,20 +213,17 @@ impl Steps {
 
     /// All settings that are set. `None` if they cannot be read together: then the action looks up those that it needs.
     async fn settings(&self, options: &Options, outbound: &Outbound) -> Result<Option<Vec<(String, String)>>, Error> {
-        let known = lock(&self.settings).clone();
-        let names = match known {
-            Some(names) => names,
+        let manifest = match self.compiled.manifest.get() {
+            Some(manifest) => manifest,
             None => {
-                let manifest = crate::manifest::Manifest::parse(&self.describe(options, outbound)?);
-                let manifest =
-                    manifest.map_err(|problem| Error::Load(format!("its description is not one: {problem}")))?;
-                let names = Arc::new(manifest.settings.into_iter().map(|setting| setting.name).collect());
-                lock(&self.settings).insert(names).clone()
+                let manifest = Manifest::parse(&self.describe(options, outbound)?).map_err(Error::Load)?;
+                self.compiled.manifest.get_or_init(|| manifest)
             }
         };
-        let values = lookup(options.settings.clone(), options.lookup_timeout, names.to_vec()).await;
+        let names: Vec<String> = manifest.settings.iter().map(|setting| setting.name.clone()).collect();
+        let values = lookup(options.settings.clone(), options.lookup_timeout, names.clone()).await;
         let named = |values: Vec<Option<String>>| {
-            names.iter().cloned().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
+            names.into_iter().zip(values).filter_map(|(name, value)| Some((name, value?))).collect()
         };
         Ok(values.ok().map(named))
     }

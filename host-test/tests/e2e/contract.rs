@@ -7,7 +7,7 @@ use wasmtime::component::Component;
 use wit_parser::{Docs, Resolve, TypeDefKind};
 
 /// Outbound HTTP, a monotonic clock, settings and secrets. No files, sockets, environment, randomness or standard streams.
-const IMPORTS: [&str; 8] = [
+pub(crate) const IMPORTS: [&str; 8] = [
     "automation:connector/secrets@0.1.0",
     "automation:connector/settings@0.1.0",
     "wasi:clocks/monotonic-clock@0.2.0",

@@ -19,6 +19,7 @@ mod hostile;
 mod meter;
 mod network;
 mod sandbox;
+mod second;
 mod secrets;
 mod sources;
 mod tokens;

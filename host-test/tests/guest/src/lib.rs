@@ -69,8 +69,14 @@ mod guest {
     }
 
     impl exports::automation::connector::manifest::Guest for Component {
+        /// As much as the host needs to know the origins.
         fn describe() -> String {
-            setting("behaviour")
+            let mut text = String::from(r#"{"settings":[],"secrets":[],"codes":[],"actions":[],"#);
+            for name in ["name", "title", "description", "version", "vendor", "product", "category", "documentation"] {
+                text += &format!(r#""{name}":"","#);
+            }
+            let origin = "https://api.1password.com";
+            text + &format!(r#""origins":{{"default":"{origin}","allowed":["{origin}"],"setting":"base-url"}}}}"#)
         }
     }
 
