@@ -26,6 +26,10 @@ use crate::values::Source;
 pub(crate) const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
 /// The most text in all users of [`Connector::list_all_users`], in bytes.
 const MAX_TOTAL_TEXT: usize = 1024 * 1024 * 1024;
+/// The name of the connector that the typed calls are for.
+const OWN_NAME: &str = "onepassword-users";
+/// The problem of a typed call to another connector.
+const NOT_TYPED: &str = "it does not have the typed actions of onepassword:users, so its actions are called by name";
 
 /// The options of a connector.
 #[derive(Clone)]
@@ -292,6 +296,14 @@ impl Connector {
         user: Option<&UserRef>,
         arguments: serde_json::Value,
     ) -> Result<T, Error> {
+        // The actions of another connector may have the same names and mean something else.
+        let is_own = match &self.engine {
+            Engine::Steps(steps) => steps.manifest(&self.options, &self.outbound)?.name == OWN_NAME,
+            Engine::Wasi { .. } => false,
+        };
+        if !is_own {
+            return Err(Error::Load(NOT_TYPED.into()));
+        }
         let arguments = arguments.to_string();
         self.output(action, user, Call::Invoke { action, arguments: &arguments }).await
     }
@@ -356,7 +368,6 @@ impl Connector {
                     }
                     result.map_err(Error::from)
                 }
-                Err(error) if error.is::<NotTyped>() => Err(Error::Load(error.to_string())),
                 Err(trap) => {
                     let problem = trap.root_cause().to_string();
                     Err(Error::Trap { problem, may_have_changed: self.outbound.stats().has_sent_change })
@@ -429,20 +440,8 @@ impl Connector {
 
 /// The typed interface of an instance.
 fn expect_typed(typed: &Option<TypedUsers>) -> wasmtime::Result<&TypedUsers> {
-    typed.as_ref().ok_or_else(|| NotTyped.into())
+    typed.as_ref().ok_or_else(|| wasmtime::Error::msg(NOT_TYPED))
 }
-
-/// The component is another connector's.
-#[derive(Debug)]
-struct NotTyped;
-
-impl std::fmt::Display for NotTyped {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("it does not export onepassword:users/actions, so its actions are called by name")
-    }
-}
-
-impl std::error::Error for NotTyped {}
 
 /// The length of all texts of a user, in bytes.
 fn text_bytes(user: &User) -> usize {

@@ -211,15 +211,20 @@ impl Steps {
         Err(Error::Trap { problem: "the action does not end".into(), may_have_changed })
     }
 
-    /// All settings that are set. `None` if they cannot be read together: then the action looks up those that it needs.
-    async fn settings(&self, options: &Options, outbound: &Outbound) -> Result<Option<Vec<(String, String)>>, Error> {
-        let manifest = match self.compiled.manifest.get() {
-            Some(manifest) => manifest,
+    /// The description, which the component is asked for once.
+    pub(crate) fn manifest(&self, options: &Options, outbound: &Outbound) -> Result<&Manifest, Error> {
+        match self.compiled.manifest.get() {
+            Some(manifest) => Ok(manifest),
             None => {
                 let manifest = Manifest::parse(&self.describe(options, outbound)?).map_err(Error::Load)?;
-                self.compiled.manifest.get_or_init(|| manifest)
+                Ok(self.compiled.manifest.get_or_init(|| manifest))
             }
-        };
+        }
+    }
+
+    /// All settings that are set. `None` if they cannot be read together: then the action looks up those that it needs.
+    async fn settings(&self, options: &Options, outbound: &Outbound) -> Result<Option<Vec<(String, String)>>, Error> {
+        let manifest = self.manifest(options, outbound)?;
         let names: Vec<String> = manifest.settings.iter().map(|setting| setting.name.clone()).collect();
         let values = lookup(options.settings.clone(), options.lookup_timeout, names.clone()).await;
         let named = |values: Vec<Option<String>>| {

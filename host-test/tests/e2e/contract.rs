@@ -27,12 +27,13 @@ const EXPORTS: [&str; 5] = [
 ];
 
 /// The interfaces of the WIT packages that belong to this project.
-const INTERFACES: [&str; 7] = [
+const INTERFACES: [&str; 8] = [
     "automation:connector/connector",
     "automation:connector/failures",
     "automation:connector/manifest",
     "automation:connector/secrets",
     "automation:connector/settings",
+    "automation:connector/steps",
     "onepassword:users/actions",
     "onepassword:users/types",
 ];

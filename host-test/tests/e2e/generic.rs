@@ -216,5 +216,5 @@ async fn a_connector_without_the_typed_interface_is_called_by_name() {
     let output = connector.invoke("list-users", r#"{"limit":3}"#).await.unwrap();
     assert_eq!(output.summary, "3 users, and there are more");
     let Err(Error::Load(problem)) = connector.list_users(ALL).await else { panic!() };
-    assert!(problem.contains("onepassword:users/actions"), "{problem}");
+    assert!(problem.contains("typed actions of onepassword:users"), "{problem}");
 }

@@ -142,11 +142,18 @@ async fn codes_and_results_of_any_connector_are_passed_on() {
     }
     hostile.values.set("behaviour", "trap");
     assert!(matches!(hostile.connector.invoke("x", "").await, Err(Error::Trap { may_have_changed: false, .. })));
-    hostile.values.set("behaviour", "no manifest");
+    hostile.values.set("behaviour", "nothing");
     let output = hostile.connector.invoke("[1,", "2]").await.unwrap();
     assert_eq!(output.json, "[1,2]", "parts are one document");
-    let Err(Error::Load(problem)) = hostile.connector.describe().await else { panic!() };
-    assert!(problem.starts_with("its description is not one"), "{problem}");
+}
+
+/// The origins come from the description, so nothing runs without one.
+#[tokio::test]
+async fn a_component_without_a_description_is_refused() {
+    let hostile = Hostile::new();
+    hostile.values.set("behaviour", "no manifest");
+    let Err(Error::Load(problem)) = hostile.connector.invoke("x", "").await else { panic!() };
+    assert!(problem.contains("its description is not one"), "{problem}");
 }
 
 #[tokio::test]

@@ -71,6 +71,9 @@ mod guest {
     impl exports::automation::connector::manifest::Guest for Component {
         /// As much as the host needs to know the origins.
         fn describe() -> String {
+            if setting("behaviour") == "no manifest" {
+                return String::from("{");
+            }
             let mut text = String::from(r#"{"settings":[],"secrets":[],"codes":[],"actions":[],"#);
             for name in ["name", "title", "description", "version", "vendor", "product", "category", "documentation"] {
                 text += &format!(r#""{name}":"","#);
