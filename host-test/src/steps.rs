@@ -60,6 +60,7 @@ impl Inner {
         &mut self,
         call: impl FnOnce(&AnySteps, ResourceAny, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<T> {
+        tracing::trace!("the component is called");
         self.store
             .set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
         call(&self.component, self.session, &mut self.store)
