@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::NonEmptyStringValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use onepassword_users_host::types::{ChangeMode, StateFilter, UserRef};
 use onepassword_users_host::{Environment, Proxy, catalogue};
 
@@ -15,6 +16,10 @@ const FLAGS: [(&str, &str); 4] = [
     ("api-version", "--api-version"),
     ("timeout", "--timeout"),
 ];
+
+/// The heading of the options that decide where requests and secrets go. They are accepted before the command only, so that text
+/// from an alert, which a script passes as a user, cannot become one of them.
+const TARGET: &str = "Target (before the command only)";
 
 /// The end of the help text: the variables and the exit codes, from the catalogue.
 fn after_help() -> String {
@@ -40,7 +45,10 @@ fn after_help() -> String {
         (1, vec!["several users failed differently"]),
         (2, vec!["invalid usage"]),
         (12, vec!["not confirmed"]),
+        (20, vec!["a dry run would change something, and nothing failed"]),
+        (129, vec!["hung up"]),
         (130, vec!["interrupted"]),
+        (143, vec!["terminated"]),
     ]);
     for code in catalogue::ERRORS {
         codes.entry(code.entry().exit_code).or_default().push(code.name());
@@ -72,7 +80,7 @@ pub(crate) enum Command {
         #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=250_000))]
         limit: Option<u32>,
         /// Continue an earlier list from its page token
-        #[arg(long, value_name = "TOKEN")]
+        #[arg(long, value_name = "TOKEN", allow_hyphen_values = true)]
         page_token: Option<String>,
     },
     /// Show one user
@@ -84,7 +92,7 @@ pub(crate) enum Command {
     SuspendUser {
         #[command(flatten)]
         change: Change,
-        /// Skip the confirmation prompt (shown on a terminal only)
+        /// Do not ask for confirmation, which is asked for on a terminal, and needed with users from standard input
         #[arg(long, short)]
         yes: bool,
     },
@@ -127,13 +135,24 @@ pub(crate) enum Command {
     },
     /// A guided tour of the actions on a simulated account
     Demo,
+    /// Print the completions of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, in roff
+    Man,
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct Change {
-    /// Ids or e-mail addresses
-    #[arg(required = true, value_name = "USER")]
+    /// Ids or e-mail addresses. Everything after the first one is a user, so options stand before it
+    #[arg(required_unless_present = "users_file", value_name = "USER", trailing_var_arg = true)]
     pub(crate) users: Vec<String>,
+    /// Read the users from a file, or from standard input if it is -: one on each line; empty lines, and lines that begin with
+    /// #, are ignored
+    #[arg(long, value_name = "FILE|-", conflicts_with = "users")]
+    pub(crate) users_file: Option<PathBuf>,
     /// Show the result without making the change
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -149,10 +168,10 @@ impl Change {
 #[command(next_help_heading = "Global options")]
 pub(crate) struct Global {
     /// Base URL of the service
-    #[arg(long, global = true, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "URL", value_parser = NonEmptyStringValueParser::new(), help_heading = TARGET)]
     pub(crate) base_url: Option<String>,
     /// Account id
-    #[arg(long, global = true, value_name = "ID", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "ID", value_parser = NonEmptyStringValueParser::new(), help_heading = TARGET)]
     pub(crate) account: Option<String>,
     /// Version of the service's API: v1 or v1beta1
     #[arg(long, global = true, value_name = "VERSION")]
@@ -161,28 +180,28 @@ pub(crate) struct Global {
     #[arg(long, global = true, value_name = "SECONDS")]
     pub(crate) timeout: Option<String>,
     /// Proxy: none, env (HTTPS_PROXY and NO_PROXY), or http://host:port [default: env]
-    #[arg(long, global = true, value_name = "PROXY")]
+    #[arg(long, value_name = "PROXY", help_heading = TARGET)]
     pub(crate) proxy: Option<String>,
     /// PEM file of CA certificates to trust in addition to the system's
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(crate) ca_file: Option<PathBuf>,
     /// Allow private addresses for the service
-    #[arg(long, global = true)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) allow_private: bool,
     /// Accept any TLS certificate: anyone on the network path can read the credentials
-    #[arg(long, global = true)]
+    #[arg(long, help_heading = TARGET)]
     pub(crate) insecure: bool,
     /// Use a simulated account, even if credentials are set
-    #[arg(long, global = true, conflicts_with_all = ["base_url", "account"])]
+    #[arg(long, global = true)]
     pub(crate) simulated: bool,
-    /// Output format [default: table on a terminal, else json]
+    /// Output format; csv puts ' before cells that a spreadsheet would run [default: table on a terminal, else json]
     #[arg(long, short, global = true, value_name = "FORMAT")]
     pub(crate) output: Option<Format>,
     /// Component to use instead of the built-in one
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = TARGET)]
     pub(crate) component: Option<PathBuf>,
     /// Setting of another connector, by its name; may be repeated. Secrets are read from variables or files only
-    #[arg(long = "setting", global = true, value_name = "NAME=VALUE")]
+    #[arg(long = "setting", value_name = "NAME=VALUE", help_heading = TARGET)]
     pub(crate) settings: Vec<String>,
     /// Log to standard error; repeat for more detail
     #[arg(long, short, global = true, action = ArgAction::Count)]
@@ -206,9 +225,23 @@ impl From<State> for StateFilter {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
+    // For people. Long names are cut on a terminal.
     Table,
+    // One JSON document.
     Json,
+    // A line of JSON for each user, that of a change as soon as it is made, and a last one with the rest.
+    Ndjson,
+    // Cells that a spreadsheet would run as a formula begin with '.
     Csv,
+    // All cells as they are.
+    CsvRaw,
+}
+
+impl Format {
+    /// True if programs read it, and find failures in it.
+    pub(crate) fn is_json(self) -> bool {
+        matches!(self, Self::Json | Self::Ndjson)
+    }
 }
 
 /// Text with an @ is an e-mail address, any other text an id.
@@ -248,4 +281,29 @@ pub(crate) fn refuse_secrets(arguments: impl Iterator<Item = OsString>) -> Resul
         }
     }
     Ok(())
+}
+
+/// The error of an unknown option, with a hint if the option stands in the wrong place.
+pub(crate) fn with_hint(error: &clap::Error) -> String {
+    let mut text = error.render().to_string();
+    let argument = error.get(clap::error::ContextKind::InvalidArg).map(ToString::to_string).unwrap_or_default();
+    let name = argument.trim_start_matches('-').split('=').next().unwrap_or_default();
+    let is_target = Cli::command()
+        .get_arguments()
+        .any(|option| option.get_help_heading() == Some(TARGET) && option.get_long().is_some_and(|long| long == name));
+    if error.kind() == clap::error::ErrorKind::UnknownArgument && is_target {
+        text += &format!("\n  --{name} decides where requests and secrets go, so it stands before the command only\n");
+    }
+    text
+}
+
+/// Refuses users that look like options. With `--` before the users, they are users.
+pub(crate) fn refuse_late_options(users: &[String], has_separator: bool) -> Result<(), String> {
+    match users.iter().find(|user| user.starts_with('-') && !has_separator) {
+        Some(user) => Err(format!(
+            "{user} stands after a user, where it would be one: put options before the first user, and -- before users that \
+             begin with -"
+        )),
+        None => Ok(()),
+    }
 }

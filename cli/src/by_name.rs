@@ -1,7 +1,7 @@
 //! Commands that know no more of a connector than its description: the built-in one, or any other component.
 
-use std::io::Write;
-use std::io::{self, Read};
+use std::path::Path;
+use std::process::ExitCode;
 
 use onepassword_users_host::{
     Connector, Environment, Error, Manifest, ManifestAction, ManifestCode, Options, Origins, Output as Result_,
@@ -11,13 +11,11 @@ use onepassword_users_simulator::Simulator;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global};
-use crate::commands::confirmed;
-use crate::failure::{Failure, any_exit_code};
-use crate::output::{Output, print};
+use crate::commands::{WOULD_CHANGE, confirmed};
+use crate::failure::Failure;
+use crate::output::{Output, cut, print_json};
 use crate::target::{Effect, Target, host};
-
-/// The longest arguments, in bytes.
-const MAX_ARGUMENTS: u64 = 4 * 1024 * 1024;
+use crate::users_file;
 
 /// The name of the built-in connector.
 const OWN_NAME: &str = "onepassword-users";
@@ -47,7 +45,6 @@ impl Described {
     /// The failure of an action, in which settings and secrets have the names of their variables.
     fn failure(&self, error: &Error) -> Failure {
         let mut record = error.record();
-        let code = any_exit_code(&record);
         let argument = record.subject.as_ref().filter(|subject| subject.kind == SubjectKind::Argument);
         let argument = argument.map(|subject| subject.name.clone());
         let Manifest { settings, secrets, .. } = &self.manifest;
@@ -55,7 +52,7 @@ impl Described {
             let is_value = settings.iter().chain(secrets).any(|value| value.name == name);
             if is_value && argument.as_deref() != Some(name) { variable(&self.manifest, name) } else { name.to_owned() }
         });
-        Failure { message: format!("{}. {}", record.message, record.remedy), code }
+        Failure::of_action(record)
     }
 }
 
@@ -70,10 +67,10 @@ pub(crate) async fn describe(global: &Global) -> Result<(), Failure> {
     let output = Output::new(global.output, false);
     match output.format {
         Format::Table => {}
-        Format::Json => return print(&format!("{:#}\n", manifest.json)),
-        Format::Csv => {
+        Format::Json | Format::Ndjson => return print_json(&manifest.json, Some(output.format)),
+        Format::Csv | Format::CsvRaw => {
             let message = "a description has no rows: use --output table or --output json".into();
-            return Err(Failure { message, code: 2 });
+            return Err(Failure::usage(message));
         }
     }
     let Manifest { name, title, version, description, documentation, .. } = &manifest;
@@ -145,7 +142,7 @@ pub(crate) async fn test(global: &Global) -> Result<(), Failure> {
 }
 
 /// Runs an action by its name.
-pub(crate) async fn invoke(global: &Global, name: &str, arguments: &str, yes: bool) -> Result<(), Failure> {
+pub(crate) async fn invoke(global: &Global, name: &str, arguments: &str, yes: bool) -> Result<ExitCode, Failure> {
     let arguments = read_arguments(arguments)?;
     let is_read = |manifest: &Manifest| {
         manifest.actions.iter().find(|action| action.name == name).is_none_or(|action| action.class == "read")
@@ -153,10 +150,13 @@ pub(crate) async fn invoke(global: &Global, name: &str, arguments: &str, yes: bo
     let effect = |manifest: &Manifest| if is_read(manifest) { Effect::Read } else { Effect::Change };
     let described = Described::start(global, effect).await?;
     if !is_read(&described.manifest) && !yes && !confirmed(&format!("Run {name} with {arguments}?"))? {
-        return Err(Failure { message: "not confirmed; nothing was changed".into(), code: 12 });
+        return Err(Failure::not_confirmed("not confirmed; nothing was changed"));
     }
     let result = described.connector.invoke(name, &arguments).await.map_err(|error| described.failure(&error))?;
-    described.show(name, &result)
+    described.show(name, &result)?;
+    // The catalogue's word for a dry run, which other connectors may use as well.
+    let outcome = serde_json::from_str::<Value>(&result.json).ok().and_then(|json| Some(json.get("outcome")?.clone()));
+    Ok(if outcome == Some("would-change".into()) { ExitCode::from(WOULD_CHANGE) } else { ExitCode::SUCCESS })
 }
 
 impl Described {
@@ -165,7 +165,7 @@ impl Described {
         let unreadable = |error| Failure::other(format!("the result is not JSON: {error}"));
         let json: Value = serde_json::from_str(&result.json).map_err(unreadable)?;
         let Result_ { summary, changed, .. } = result;
-        if self.output.format == Format::Json {
+        if self.output.format.is_json() {
             return self.output.json(json!({ "changed": changed, "summary": summary, "result": json }));
         }
         let actions = self.manifest.json.get("actions").and_then(Value::as_array);
@@ -179,9 +179,14 @@ impl Described {
             .collect();
         let header: Vec<&str> = columns.iter().map(|(label, _)| *label).collect();
         let rows = select(&json, form("rows").and_then(Value::as_str).unwrap_or("$"));
-        let row = |row: &Value| columns.iter().map(|(_, path)| cell(row, path)).collect();
+        let is_table = self.output.format == Format::Table;
+        let text = |row: &Value, path: &str| match cell(row, path) {
+            name if is_table && path.ends_with("name") => cut(&name),
+            text => text,
+        };
+        let row = |row: &Value| columns.iter().map(|(_, path)| text(row, path)).collect();
         self.output.rows(&header, rows.into_iter().map(row).collect())?;
-        message!("{}", crate::output::printable(summary));
+        message!("{summary}");
         Ok(())
     }
 }
@@ -212,25 +217,15 @@ fn select<'a>(value: &'a Value, path: &str) -> Vec<&'a Value> {
 
 /// The arguments as given, from a file, or from standard input.
 fn read_arguments(arguments: &str) -> Result<String, Failure> {
-    let usage = |message| Failure { message, code: 2 };
-    let mut text = String::new();
-    let read = match arguments.strip_prefix('@') {
-        Some(path) => {
-            let file = std::fs::File::open(path);
-            file.and_then(|file| file.take(MAX_ARGUMENTS + 1).read_to_string(&mut text))
-                .map_err(|error| usage(format!("cannot read the arguments from {path}: {error}")))
-        }
-        None if arguments == "-" => io::stdin()
-            .lock()
-            .take(MAX_ARGUMENTS + 1)
-            .read_to_string(&mut text)
-            .map_err(|error| usage(format!("cannot read the arguments from standard input: {error}"))),
+    let path = match arguments.strip_prefix('@') {
+        Some(path) => Path::new(path),
+        None if arguments == "-" => Path::new("-"),
         None => return Ok(arguments.to_owned()),
-    }?;
-    if read as u64 > MAX_ARGUMENTS {
-        return Err(usage(format!("the arguments are longer than {MAX_ARGUMENTS} bytes")));
-    }
-    Ok(text)
+    };
+    let problem =
+        |problem: String| Failure::usage(format!("cannot read the arguments from {}: {problem}", path.display()));
+    let bytes = users_file::read_bytes(path).map_err(|error| problem(error.to_string()))?;
+    users_file::text(&bytes).map(str::to_owned).map_err(problem)
 }
 
 #[cfg(test)]

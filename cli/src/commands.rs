@@ -1,24 +1,28 @@
 //! The commands.
 
 use std::io::{self, BufRead, IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use onepassword_users_host::types::{KnownUser, ListQuery, StateFilter, UserRef, UserState};
+use clap::{CommandFactory, Parser};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use onepassword_users_host::types::{ChangeMode, KnownUser, ListQuery, StateFilter, UserRef, UserState};
 use onepassword_users_host::{Connector, Error, MAX_FIND_USERS};
 use onepassword_users_simulator::{Config, Simulator};
+use serde_json::json;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::args::{self, Cli, Command, Global, user_ref};
+use crate::args::{self, Cli, Command, Format, Global, user_ref};
 use crate::failure::{Failure, exit_code, record, sentence};
-use crate::output::{self, Outcome, Output};
+use crate::output::{self, Outcome, Output, Summary};
+use crate::signals::Interruption;
 use crate::target::{Effect, Target, host};
-use crate::{by_name, demo};
+use crate::{by_name, demo, users_file};
+
+/// The exit code of a dry run that would change something, if nothing failed.
+pub(crate) const WOULD_CHANGE: u8 = 20;
 
 /// Runs the command line.
 pub(crate) fn run() -> ExitCode {
@@ -26,7 +30,18 @@ pub(crate) fn run() -> ExitCode {
         message!("error: {problem}");
         return ExitCode::from(2);
     }
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) if !error.use_stderr() => {
+            let _ = error.print();
+            return help_code(io::stdout().is_terminal());
+        }
+        // Its words repeat what was typed, or what a script passed on.
+        Err(error) => {
+            args::with_hint(&error).trim_end().lines().for_each(output::print_message);
+            return ExitCode::from(2);
+        }
+    };
     log(cli.global.verbose);
     let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
         Ok(runtime) => runtime,
@@ -37,11 +52,21 @@ pub(crate) fn run() -> ExitCode {
     };
     match runtime.block_on(command(&cli)) {
         Ok(code) => code,
-        Err(Failure { message, code }) => {
-            message!("error: {message}");
-            ExitCode::from(code)
+        Err(failure) => {
+            message!("error: {}", failure.message);
+            if cli.global.output.is_some_and(Format::is_json) && !output::has_printed() {
+                // One document each time, for those who asked for JSON.
+                let _ = output::print_json(&json!({ "error": failure.record }), cli.global.output);
+            }
+            ExitCode::from(failure.code)
         }
     }
+}
+
+/// The exit code of help. A script that passes `--help` from an alert as a user must not take it for a suspension.
+fn help_code(is_terminal: bool) -> ExitCode {
+    let changes = std::env::args().any(|argument| argument == "suspend-user" || argument == "reactivate-user");
+    if changes && !is_terminal { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
 /// Sets up logging of this project's events only: those of other crates might contain secrets.
@@ -58,11 +83,15 @@ fn log(verbose: u8) {
         .with_target(false)
         .without_time()
         .log_internal_errors(false);
-    tracing_subscriber::registry().with(own).with(lines.with_ansi(io::stderr().is_terminal())).init();
+    tracing_subscriber::registry().with(own).with(lines.with_ansi(output::is_styled())).init();
 }
 
 async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
     let global = &cli.global;
+    if global.simulated && (global.base_url.is_some() || global.account.is_some()) {
+        let message = "--simulated cannot be used with --base-url or --account: it has an account of its own";
+        return Err(Failure::usage(message.into()));
+    }
     if global.insecure {
         message!("warning: TLS certificates are not verified; anyone on the network path can read the credentials.");
     }
@@ -78,23 +107,36 @@ async fn command(cli: &Cli) -> Result<ExitCode, Failure> {
             session.output.user(session.connector.get_user(user_ref(user)).await?)?;
         }
         Command::SuspendUser { change, yes } => {
+            let users = users(change)?;
             let session = Session::start(global, Effect::Change).await?;
-            if !yes && !change.dry_run && !confirmed(&format!("Suspend {}?", change.users.join(", ")))? {
-                return Err(Failure { message: "not confirmed; nothing was changed".into(), code: 12 });
+            if !yes && !change.dry_run {
+                confirm(change, &users)?;
             }
-            return session.change(change, Verb::Suspend).await;
+            return session.change(users, change.mode(), Verb::Suspend).await;
         }
         Command::ReactivateUser { change } => {
+            let users = users(change)?;
             let session = Session::start(global, Effect::Change).await?;
-            return session.change(change, Verb::Reactivate).await;
+            return session.change(users, change.mode(), Verb::Reactivate).await;
         }
         Command::Test => by_name::test(global).await?,
         Command::Describe => by_name::describe(global).await?,
-        Command::Invoke { action, arguments, yes } => by_name::invoke(global, action, arguments, *yes).await?,
+        Command::Invoke { action, arguments, yes } => return by_name::invoke(global, action, arguments, *yes).await,
         Command::Simulate { users, seed, port } => {
             simulate(Config { users: *users, seed: *seed, port: *port, ..Config::default() }).await?;
         }
         Command::Demo => demo::run(global).await?,
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "onepassword-users", &mut script);
+            output::print_bytes(&script)?;
+        }
+        Command::Man => {
+            let mut page = Vec::new();
+            let rendered = clap_mangen::Man::new(Cli::command()).render(&mut page);
+            rendered.map_err(|error| Failure::other(format!("cannot write the manual page: {error}")))?;
+            output::print_bytes(&page)?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -126,10 +168,12 @@ impl Session {
             let list = self.connector.list_users(query).await?;
             (list.users, list.next_page_token)
         } else {
-            // Hidden if standard error is not a terminal.
             let style = ProgressStyle::with_template("{spinner} {human_pos} users")
                 .unwrap_or_else(|_| ProgressStyle::default_spinner());
             let progress = ProgressBar::new_spinner().with_style(style);
+            if !output::is_styled() {
+                progress.set_draw_target(ProgressDrawTarget::hidden());
+            }
             progress.enable_steady_tick(Duration::from_millis(100));
             let users = self
                 .connector
@@ -141,14 +185,15 @@ impl Session {
         let count = |state: UserState| users.iter().filter(|user| user.state == state).count();
         let (all, active, suspended) = (users.len(), count(UserState::Active), count(UserState::Suspended));
         self.output.users(users, next_page_token.as_deref())?;
-        if self.output.format != args::Format::Json {
+        if !self.output.format.is_json() {
             let other = match all - active - suspended {
                 0 => String::new(),
                 other => format!(", {other} other"),
             };
             message!("{all} users: {active} active, {suspended} suspended{other}");
             if let Some(token) = next_page_token {
-                message!("There are more users: continue with --page-token {token}");
+                let token = shlex::try_quote(&token).unwrap_or_default();
+                message!("There are more users: continue with --page-token={token}");
             }
         }
         Ok(())
@@ -156,46 +201,52 @@ impl Session {
 
     /// Changes one user after another. A failure does not stop the others. An interruption stops after the current user, and
     /// the results so far are printed.
-    async fn change(&self, change: &args::Change, verb: Verb) -> Result<ExitCode, Failure> {
-        let interrupted = interruption();
-        let users = self.resolve(&change.users).await;
-        let mut outcomes = Vec::new();
-        let mut left = change.users.iter().zip(users);
-        while !interrupted.load(Ordering::Relaxed)
+    async fn change(&self, inputs: Vec<String>, mode: ChangeMode, verb: Verb) -> Result<ExitCode, Failure> {
+        let interruption = Interruption::watch();
+        let users = self.resolve(&inputs).await;
+        let (mut outcomes, mut written) = (Vec::new(), Ok(()));
+        let mut left = inputs.iter().zip(users);
+        while interruption.code().is_none()
             && let Some((input, user)) = left.next()
         {
             let result = match (user, verb) {
-                (Ok(user), Verb::Suspend) => self.connector.suspend_user(user, change.mode()).await,
-                (Ok(user), Verb::Reactivate) => self.connector.reactivate_user(user, change.mode()).await,
+                (Ok(user), Verb::Suspend) => self.connector.suspend_user(user, mode).await,
+                (Ok(user), Verb::Reactivate) => self.connector.reactivate_user(user, mode).await,
                 (Err(error), _) => Err(error),
             };
-            outcomes.push(Outcome { input: input.clone(), result });
+            let outcome = Outcome { input: input.clone(), result };
+            written = written.and(self.output.changed(&outcome));
+            outcomes.push(outcome);
         }
-        let printed = self.output.changes(&outcomes);
+        let left: Vec<&str> = left.map(|(input, _)| input.as_str()).collect();
+        let printed = written.and(self.output.changes(&outcomes, &left));
         for Outcome { input, result } in &outcomes {
             match result {
-                Err(error) => {
-                    message!("error: {input}: {}", sentence(&record(error)));
-                }
+                Err(error) => message!("error: {input}: {}", sentence(&record(error))),
                 // Standard output failed, so the results go to standard error.
-                Ok(done) if printed.is_err() => {
-                    message!("{input}: {}", output::outcome(done.outcome));
-                }
+                Ok(done) if printed.is_err() => message!("{input}: {}", output::outcome(done.outcome)),
                 Ok(_) => {}
             }
         }
+        if outcomes.len() > 1 || !left.is_empty() {
+            message!("{}", Summary::of(&outcomes));
+        }
         printed?;
-        let left: Vec<&str> = left.map(|(input, _)| input.as_str()).collect();
-        if !left.is_empty() {
-            return Err(Failure { message: format!("interrupted; not processed: {}", left.join(", ")), code: 130 });
+        if let (Some(code), false) = (interruption.code(), left.is_empty()) {
+            message!("error: interrupted; not processed, one on each line, as --users-file reads them:");
+            left.iter().for_each(|input| message!("{input}"));
+            return Ok(ExitCode::from(code));
         }
         let mut codes: Vec<u8> = outcomes
             .iter()
             .filter_map(|outcome| outcome.result.as_ref().err())
             .map(|error| exit_code(&record(error)))
             .collect();
+        codes.sort_unstable();
         codes.dedup();
+        let would_change = Summary::of(&outcomes).would_change > 0;
         Ok(ExitCode::from(match codes.as_slice() {
+            [] if would_change => WOULD_CHANGE,
             [] => 0,
             [code] => *code,
             _ => 1,
@@ -230,35 +281,47 @@ impl Session {
     }
 }
 
+/// The users that a command names, or those of its file.
+fn users(change: &args::Change) -> Result<Vec<String>, Failure> {
+    match &change.users_file {
+        Some(path) => users_file::read(path),
+        None => {
+            let has_separator = std::env::args_os().any(|argument| argument == "--");
+            args::refuse_late_options(&change.users, has_separator).map_err(Failure::usage)?;
+            Ok(change.users.iter().filter(|user| *user != "--").cloned().collect())
+        }
+    }
+}
+
+/// Asks for confirmation of a suspension. Nobody can be asked if the users came from standard input.
+fn confirm(change: &args::Change, users: &[String]) -> Result<(), Failure> {
+    if change.users_file.as_deref() == Some(Path::new("-")) {
+        return Err(Failure::not_confirmed("nothing was changed: users from standard input need --yes, or --dry-run"));
+    }
+    let shown: Vec<&str> = users.iter().take(10).map(String::as_str).collect();
+    let others = match users.len() - shown.len() {
+        0 => String::new(),
+        others => format!(" and {others} others"),
+    };
+    if confirmed(&format!("Suspend {}{others}?", shown.join(", ")))? {
+        return Ok(());
+    }
+    Err(Failure::not_confirmed("not confirmed; nothing was changed"))
+}
+
 /// Asks for confirmation if standard input is a terminal. A script is not asked.
 pub(crate) fn confirmed(question: &str) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
         return Ok(true);
     }
     if !io::stderr().is_terminal() {
-        let message = "cannot prompt: standard error is not a terminal; pass --yes";
-        return Err(Failure { message: message.into(), code: 12 });
+        return Err(Failure::not_confirmed("cannot prompt: standard error is not a terminal; pass --yes"));
     }
     let mut answer = String::new();
-    let prompt = write!(io::stderr(), "{question} [y/N] ");
+    let prompt = write!(io::stderr(), "{} [y/N] ", output::printable(question));
     let read = prompt.and_then(|()| io::stderr().flush()).and_then(|()| io::stdin().lock().read_line(&mut answer));
     read.map_err(|error| Failure::other(format!("cannot read the answer: {error}")))?;
     Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
-}
-
-/// A flag that the first Ctrl+C sets. The second Ctrl+C ends the process immediately.
-fn interruption() -> Arc<AtomicBool> {
-    let flag = Arc::new(AtomicBool::new(false));
-    let set = flag.clone();
-    tokio::spawn(async move {
-        while tokio::signal::ctrl_c().await.is_ok() {
-            if set.swap(true, Ordering::Relaxed) {
-                std::process::exit(130);
-            }
-            message!("interrupted: stopping after the current user; press Ctrl+C again to stop now");
-        }
-    });
-    flag
 }
 
 async fn simulate(config: Config) -> Result<(), Failure> {

@@ -1,13 +1,11 @@
 //! A guided tour: the four actions on a simulated account, and the requests that they send.
 
-use std::io::Write;
-
 use onepassword_users_host::types::{ChangeMode, ListQuery, StateFilter};
 use onepassword_users_simulator::Config;
 
 use crate::args::{Format, Global, user_ref};
 use crate::failure::{Failure, record, sentence};
-use crate::output::{Outcome, Output, print};
+use crate::output::{Outcome, Output, print, print_message};
 use crate::target::{Target, host};
 
 const WENDY: &str = "wendy.appleseed@example.com";
@@ -39,12 +37,12 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     ] {
         step(title)?;
         let result = connector.suspend_user(user_ref(&wendy.id), mode).await;
-        output.changes(&[Outcome { input: WENDY.into(), result }])?;
+        changed(&output, Outcome { input: WENDY.into(), result })?;
     }
 
     step("Reactivate her.")?;
     let result = connector.reactivate_user(user_ref(&wendy.id), ChangeMode::Apply).await;
-    output.changes(&[Outcome { input: WENDY.into(), result }])?;
+    changed(&output, Outcome { input: WENDY.into(), result })?;
 
     for (title, user) in [
         ("Try to suspend the last owner of the account: the service refuses.", LAST_OWNER),
@@ -66,7 +64,12 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
     Ok(())
 }
 
+fn changed(output: &Output, outcome: Outcome) -> Result<(), Failure> {
+    output.changed(&outcome)?;
+    output.changes(&[outcome], &[])
+}
+
 fn print_error(text: &str) -> Result<(), Failure> {
-    let _ = std::io::stderr().write_all(text.as_bytes());
+    text.trim_end_matches('\n').split('\n').for_each(print_message);
     Ok(())
 }

@@ -3,26 +3,51 @@
 use onepassword_users_host::catalogue::{self, FailureClass};
 use onepassword_users_host::{Environment, Error, Failure as Record, ForeignCode};
 
-/// A failed command: the message and the exit code.
+/// A failed command: the message, the exit code, and the record that JSON shows.
 pub(crate) struct Failure {
     pub(crate) message: String,
     pub(crate) code: u8,
+    pub(crate) record: Record<ForeignCode>,
 }
 
 impl Failure {
+    /// A failure of the command line itself.
+    fn own(message: String, code: u8, name: &str, class: FailureClass) -> Self {
+        let (sentence, remedy) = message.split_once(". ").unwrap_or((&message, ""));
+        let record = Record::new(ForeignCode { name: name.into(), class }, sentence, remedy);
+        Self { message, code, record }
+    }
+
     pub(crate) fn other(message: String) -> Self {
-        Self { message, code: 1 }
+        Self::own(message, 1, "other", FailureClass::Refused)
     }
 
     pub(crate) fn settings(message: String) -> Self {
-        Self { message, code: 3 }
+        Self::own(message, 3, "misconfigured", FailureClass::Settings)
+    }
+
+    /// Invalid usage.
+    pub(crate) fn usage(message: String) -> Self {
+        Self::own(message, 2, "invalid-argument", FailureClass::Caller)
+    }
+
+    /// A change that nobody confirmed.
+    pub(crate) fn not_confirmed(message: &str) -> Self {
+        Self::own(message.into(), 12, "not-confirmed", FailureClass::Caller)
+    }
+
+    /// The failure of an action, whose settings and secrets have names that can be set.
+    pub(crate) fn of_action(record: Record<ForeignCode>) -> Self {
+        Self { message: format!("{}. {}", record.message, record.remedy), code: any_exit_code(&record), record }
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let record = record(&error);
-        Self { message: sentence(&record), code: exit_code(&record) }
+        let (message, code) = (sentence(&record), exit_code(&record));
+        let foreign = ForeignCode { name: record.code.name().into(), class: record.code.entry().class };
+        Self { message, code, record: record.with_code(foreign) }
     }
 }
 

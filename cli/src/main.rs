@@ -2,10 +2,10 @@
 
 #![forbid(unsafe_code)]
 
-/// Prints a line to standard error. Unlike `eprintln!`, it ignores a failure to write.
+/// Prints a line to standard error, in which only what is printable is shown. Unlike `eprintln!`, it ignores a failure to write.
 macro_rules! message {
     ($($text:tt)*) => {
-        let _ = writeln!(std::io::stderr(), $($text)*);
+        $crate::output::print_message(&format!($($text)*))
     };
 }
 
@@ -15,7 +15,9 @@ mod commands;
 mod demo;
 mod failure;
 mod output;
+mod signals;
 mod target;
+mod users_file;
 
 fn main() -> std::process::ExitCode {
     commands::run()

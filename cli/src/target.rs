@@ -1,7 +1,6 @@
 //! The target of a command: the service, or a simulated account if nothing that identifies an account is set.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ impl Target {
     pub(crate) async fn announced(global: &Global, effect: Effect) -> Result<Self, Failure> {
         if !global.settings.is_empty() {
             let message = "--setting is for other connectors: this one has options and variables of its own".into();
-            return Err(Failure { message, code: 2 });
+            return Err(Failure::usage(message));
         }
         let target = Self::choose(global, effect).await?;
         if target.simulator.is_some() {
@@ -56,22 +55,19 @@ impl Target {
         let mut values = BTreeMap::new();
         for setting in &global.settings {
             let Some((name, value)) = setting.split_once('=') else {
-                return Err(Failure { message: "--setting needs the form NAME=VALUE".into(), code: 2 });
+                return Err(Failure::usage("--setting needs the form NAME=VALUE".into()));
             };
             let variable = Environment::variable_of(&manifest.name, name);
             if manifest.secrets.iter().any(|secret| secret.name == name) {
-                return Err(Failure {
-                    message: format!(
-                        "{name} is a secret, which others could read on the command line: set {variable}, or {variable}_FILE \
-                         to the path of a file with it"
-                    ),
-                    code: 2,
-                });
+                return Err(Failure::usage(format!(
+                    "{name} is a secret, which others could read on the command line: set {variable}, or {variable}_FILE to \
+                     the path of a file with it"
+                )));
             }
             if !manifest.settings.iter().any(|setting| setting.name == name) {
                 let names: Vec<&str> = manifest.settings.iter().map(|setting| setting.name.as_str()).collect();
                 let message = format!("{} has no setting {name}, only {}", manifest.name, names.join(", "));
-                return Err(Failure { message, code: 2 });
+                return Err(Failure::usage(message));
             }
             values.insert(name.to_owned(), value.to_owned().into());
         }

@@ -80,6 +80,15 @@ pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}')
 }
 
+/// True if a character of a foreign text can be shown on a terminal or in a log: it moves no cursor, ends no line, hides nothing
+/// and does not turn the direction of other text. The joiners that Persian and Indic names need, and the selectors of emoji,
+/// are harmless.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    let is_harmless = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
+    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && (is_harmless || !is_invisible(c))
+}
+
 /// True if a character shows nothing, or only changes how others show: joiners, direction marks, fillers, selectors, tags.
 pub(crate) fn is_invisible(c: char) -> bool {
     matches!(
@@ -125,6 +134,13 @@ mod tests {
             r#""\u{1b}[31m\u{85}\u{9b}\u{2028}\u{202e}\u{200b}é""#
         );
         assert_eq!(quoted(&"é".repeat(100)).len(), 2 + 64 * 2 + "… (200 bytes)".len());
+    }
+
+    #[test]
+    fn row_41_characters_that_deceive_are_not_printable() {
+        let deceiving = "\0\t\n\r\u{1b}\u{7f}\u{85}\u{9b}\u{ad}\u{61c}\u{200b}\u{200e}\u{2028}\u{2029}\u{202e}\u{2066}\u{feff}\u{e0041}";
+        assert!(deceiving.chars().all(|c| !is_printable(c)));
+        assert!("aé 木\u{a0}\u{200c}👩\u{200d}💻\u{fe0f}".chars().all(is_printable));
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub use host::Host;
 pub use manifest::{Manifest, ManifestAction, ManifestCode, ManifestValue, Origins};
 pub use onepassword_users_core::{
     Check, Failure, MAX_FIND_USERS, StateChange, Subject, SubjectKind, TestReport, User, UserList, catalogue,
+    is_printable,
 };
 pub use outbound::{Answer, Client, Network, Proxy};
 pub use values::{Environment, Lookup, Source, SourceError, Value};

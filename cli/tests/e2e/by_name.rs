@@ -126,7 +126,7 @@ fn the_component_without_imports_takes_every_command() {
         &["describe"],
         &["invoke", "list-users", "--arguments", r#"{"limit":3}"#],
     ] {
-        let (built_in, other) = (run(arguments, &[]), run(&[arguments, &["--component", file]].concat(), &[]));
+        let (built_in, other) = (run(arguments, &[]), run(&[&["--component", file], arguments].concat(), &[]));
         assert_eq!((text(&other), error(&other)), (text(&built_in), error(&built_in)), "{arguments:?}");
         assert_eq!(code(&other), code(&built_in));
     }
@@ -170,9 +170,9 @@ fn another_connector_is_described_tested_and_run() {
     let (component, setting) = (BADGES.to_str().unwrap(), format!("base-url={origin}"));
     let environment = [("BADGE_ACCESS_API_KEY", KEY)];
     let run_with = |arguments: &[&str], environment: &[(&str, &str)]| {
-        run(&[arguments, &["--component", component, "--setting", &setting]].concat(), environment)
+        run(&[&["--component", component, "--setting", &setting], arguments].concat(), environment)
     };
-    insta::assert_snapshot!("describe_badges", text(&run(&["describe", "-o", "table", "--component", component], &[])));
+    insta::assert_snapshot!("describe_badges", text(&run(&["--component", component, "describe", "-o", "table"], &[])));
     let report = json_of(&run_with(&["test"], &environment));
     assert_eq!(report["ok"], true, "{report}");
 
@@ -187,7 +187,7 @@ fn another_connector_is_described_tested_and_run() {
     let file = folder.path().join("key");
     std::fs::write(&file, format!("{KEY}\n")).unwrap();
     let environment = [("BADGE_ACCESS_API_KEY_FILE", file.to_str().unwrap()), ("BADGE_ACCESS_BASE_URL", &origin)];
-    let get = [&["invoke", "get-badge", "-o", "table", "--component", component], &badge[..]].concat();
+    let get = [&["--component", component, "invoke", "get-badge", "-o", "table"], &badge[..]].concat();
     let get = run(&get, &environment);
     assert!(text(&get).contains("Ada Park") && error(&get).contains("is blocked"), "{}{}", text(&get), error(&get));
 
@@ -198,14 +198,14 @@ fn another_connector_is_described_tested_and_run() {
     assert!(code(&wrong) == 4 && !error(&wrong).contains("wrong\""), "{}", error(&wrong));
     let unset = run_with(&["test"], &[]);
     assert!(code(&unset) == 3 && error(&unset).contains("BADGE_ACCESS_API_KEY is not set"), "{}", error(&unset));
-    let typed = run(&["list-users", "--component", component], &[]);
+    let typed = run(&["--component", component, "list-users"], &[]);
     assert!(code(&typed) == 13 && error(&typed).contains("called by name"), "{}", error(&typed));
 }
 
 #[test]
 fn settings_of_another_connector_have_its_names() {
     let component = BADGES.to_str().unwrap();
-    let with = |setting: &str| run(&["test", "--component", component, "--setting", setting], &[]);
+    let with = |setting: &str| run(&["--component", component, "--setting", setting, "test"], &[]);
     for (setting, words) in [
         ("base-url", "the form NAME=VALUE"),
         ("api-key=x", "set BADGE_ACCESS_API_KEY, or BADGE_ACCESS_API_KEY_FILE"),
@@ -215,6 +215,6 @@ fn settings_of_another_connector_have_its_names() {
         assert!(code(&output) == 2 && error(&output).contains(words), "{setting}: {}", error(&output));
         assert!(!error(&output).contains("=x"), "{}", error(&output));
     }
-    let own = run(&["list-users", "--setting", "timeout=5"], &[]);
+    let own = run(&["--setting", "timeout=5", "list-users"], &[]);
     assert!(code(&own) == 2 && error(&own).contains("other connectors"), "{}", error(&own));
 }

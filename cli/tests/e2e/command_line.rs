@@ -39,13 +39,13 @@ fn json(output: &Output) -> Value {
 }
 
 /// A simulated account in this process, and the environment variables that point to it.
-struct Account {
-    simulator: Simulator,
+pub struct Account {
+    pub simulator: Simulator,
     environment: Vec<(&'static str, String)>,
 }
 
 impl Account {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let simulator = Simulator::start(Config { users: 40, ..Config::default() }).await.unwrap();
         let environment = vec![
             ("ONEPASSWORD_MAX_ATTEMPTS", "1".to_owned()),
@@ -57,7 +57,7 @@ impl Account {
         Self { simulator, environment }
     }
 
-    fn environment(&self) -> Vec<(&str, &str)> {
+    pub fn environment(&self) -> Vec<(&str, &str)> {
         self.environment.iter().map(|(name, value)| (*name, value.as_str())).collect()
     }
 
@@ -81,9 +81,19 @@ macro_rules! assert_transcript {
 #[test]
 fn help() {
     assert_transcript!("help", &["--help"]);
-    for command in
-        ["list-users", "get-user", "suspend-user", "reactivate-user", "test", "describe", "invoke", "simulate", "demo"]
-    {
+    for command in [
+        "list-users",
+        "get-user",
+        "suspend-user",
+        "reactivate-user",
+        "test",
+        "describe",
+        "invoke",
+        "simulate",
+        "demo",
+        "completions",
+        "man",
+    ] {
         assert_transcript!(format!("help_{command}"), &[command, "--help"]);
     }
 }
@@ -94,7 +104,7 @@ fn without_credentials_read_commands_use_a_simulated_account() {
     assert_transcript!("list_table", &["list-users", "--limit", "12", "--output", "table"]);
     assert_transcript!("list_csv", &["list-users", "--limit", "9", "--state", "active", "-o", "csv"]);
     assert_transcript!("get_json", &["get-user", "wendy.appleseed@example.com"]);
-    assert_transcript!("get_table", &["get-user", "TOMAS.HERRERA@example.com", "-o", "table"]);
+    assert_transcript!("get_table", &["get-user", "-o", "table", "TOMAS.HERRERA@example.com"]);
     let all = run(&["list-users"], &[]);
     assert_eq!(json(&all)["users"].as_array().unwrap().len(), 2500);
     assert_eq!(json(&all)["simulated"], true);
@@ -114,13 +124,13 @@ fn without_credentials_a_change_needs_the_flag_simulated() {
         ["wendy.appleseed@example.com", "margaret.okafor@example.com", "helpdesk@example.com", "NOBODY", "a/b"];
     for verb in ["suspend-user", "reactivate-user"] {
         assert_transcript!(format!("{verb}_refused"), &[verb, people[0]]);
-        let simulated: Vec<&str> = [verb, "--simulated"].into_iter().chain(people).collect();
-        assert_transcript!(format!("{verb}_json"), &simulated);
-        assert_transcript!(format!("{verb}_table"), &[&simulated[..], &["-o", "table"]].concat());
-        assert_transcript!(format!("{verb}_csv"), &[&simulated[..], &["-o", "csv"]].concat());
+        for format in ["json", "table", "csv", "ndjson"] {
+            let arguments = [&[verb, "--simulated", "-o", format][..], &people].concat();
+            assert_transcript!(format!("{verb}_{format}"), &arguments);
+        }
     }
-    assert_transcript!("suspend_dry_run", &["suspend-user", "--simulated", "--dry-run", people[0], "-o", "table"]);
-    assert_transcript!("suspend_twice", &["suspend-user", "--simulated", people[0], people[0], "-o", "table"]);
+    assert_transcript!("suspend_dry_run", &["suspend-user", "--simulated", "--dry-run", "-o", "table", people[0]]);
+    assert_transcript!("suspend_twice", &["suspend-user", "--simulated", "-o", "table", people[0], people[0]]);
 }
 
 #[test]
@@ -140,7 +150,7 @@ fn json_output_of_the_demo_is_marked_as_simulated() {
 #[test]
 fn network_flags() {
     let output =
-        run(&["test", "--simulated", "--insecure", "--proxy", "none"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
+        run(&["--insecure", "--proxy", "none", "test", "--simulated"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("warning: TLS certificates are not verified"));
 }
@@ -156,10 +166,10 @@ fn wrong_usage() {
         ("not_a_user", &["get-user", "../x"]),
         ("bad_timeout", &["list-users", "--timeout", "30s"]),
         ("bad_version", &["list-users", "--api-version", "v2"]),
-        ("bad_proxy", &["list-users", "--proxy", "somewhere"]),
-        ("no_component", &["list-users", "--component", "/nowhere.wasm"]),
-        ("no_component_at_all", &["list-users", "--component", "/dev/null"]),
-        ("no_ca_file", &["list-users", "--ca-file", "/nowhere.pem"]),
+        ("bad_proxy", &["--proxy", "somewhere", "list-users"]),
+        ("no_component", &["--component", "/nowhere.wasm", "list-users"]),
+        ("no_component_at_all", &["--component", "/dev/null", "list-users"]),
+        ("no_ca_file", &["--ca-file", "/nowhere.pem", "list-users"]),
     ] {
         assert_transcript!(format!("usage_{name}"), arguments);
     }
@@ -173,7 +183,8 @@ fn secrets_on_the_command_line_are_refused_and_not_repeated() {
         &["list-users", "--access-token=hunter2"],
         &["list-users", "--secret=hunter2"],
         &["list-users", "--client_secret", "hunter2"],
-        &["list-users", "--proxy", "http://me:hunter2@proxy.example:8080"],
+        &["--proxy", "http://me:hunter2@proxy.example:8080", "list-users"],
+        &["--proxy=http://me:hunter2@proxy.example:8080", "list-users"],
     ] {
         let output = run(arguments, &[]);
         assert_ne!(output.status.code(), Some(0));
@@ -240,7 +251,7 @@ async fn flags_secret_files_and_access_tokens() {
     environment.push(("ONEPASSWORD_CLIENT_SECRET_FILE", path));
     let (base_url, account_id) = (account.simulator.base_url(), account.simulator.account_id().to_owned());
     let flags =
-        ["test", "--base-url", &base_url, "--account", &account_id, "--api-version", "v1beta1", "--timeout", "5"];
+        ["--base-url", &base_url, "--account", &account_id, "test", "--api-version", "v1beta1", "--timeout", "5"];
     let output = run(&flags, &environment);
     assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(account.simulator.take_records()[0].target.starts_with("/v1beta1/"));
@@ -343,7 +354,7 @@ async fn json_errors_have_the_form_of_the_golden_files() {
         for (operation, status, body) in fault.iter().flat_map(|fault| std::iter::repeat_n(fault, 2)) {
             account.simulator.inject(*operation, Fault::reply(*status, body));
         }
-        let arguments = ["suspend-user"].into_iter().chain(users.split(' ')).chain(["--output", "json"]);
+        let arguments = ["suspend-user", "--output", "json"].into_iter().chain(users.split(' '));
         let mut environment = account.environment();
         if code == "protected-user" {
             environment.push(("ONEPASSWORD_PROTECTED_USERS", users));
@@ -407,15 +418,16 @@ async fn an_interrupt_reports_finished_and_untouched_users() {
     account.simulator.inject(Operation::Get, Fault::Delay(std::time::Duration::from_secs(2)));
     let id = account.simulator.account(|a| a.by_email("wendy.appleseed@example.com").unwrap().id.clone());
     let mut child = command(&["suspend-user", &id, "SECOND", "THIRD"], &account.environment());
-    let child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut child = child.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped()).spawn().unwrap();
     while account.simulator.take_records().is_empty() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended before it sent anything");
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     let output = child.wait_with_output().unwrap();
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("not processed: SECOND, THIRD"), "{text}");
+    assert!(text.ends_with("as --users-file reads them:\nSECOND\nTHIRD\n"), "{text}");
     assert_eq!((output.status.code(), &json(&output)["results"][0]["outcome"]), (Some(130), &Value::from("changed")));
 }
 
@@ -434,7 +446,7 @@ fn a_closed_pipe_is_not_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn verbose_logs_show_requests_but_no_secret() {
     let account = Account::new().await;
-    let output = run(&["suspend-user", "wendy.appleseed@example.com", "-vv"], &account.environment());
+    let output = run(&["suspend-user", "-vv", "wendy.appleseed@example.com"], &account.environment());
     let text = String::from_utf8(output.stderr).unwrap();
     for part in ["suspend-user", "client-secret", "/v1/oauth/token", "status=200"] {
         assert!(text.contains(part), "{part}: {text}");

@@ -10,8 +10,11 @@ fn the_readme_shows_real_output() {
         let (command_line, expected) = block.split_once('\n').unwrap();
         let Some(arguments) = command_line.strip_prefix("$ cargo run -- ") else { continue };
         // The README shows the output at a terminal.
-        let arguments: Vec<&str> =
-            arguments.split(' ').chain(["--output", "table"]).map(|argument| argument.trim_matches('\'')).collect();
+        let arguments: Vec<&str> = ["--output", "table"]
+            .into_iter()
+            .chain(arguments.split(' '))
+            .map(|argument| argument.trim_matches('\''))
+            .collect();
         let output = command(&arguments, &[]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         let mut lines = text.lines().map(str::trim_end);
