@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 4 * 1024 * 1024;
 /// The most users of one command.
 const MAX_USERS: usize = 10_000;
 /// The longest time to read a file. A named pipe may have no writer.
-const MAX_WAIT: Duration = Duration::from_secs(30);
+const MAX_WAIT: Duration = Duration::from_secs(10);
 
 /// Reads the users. `-` is standard input.
 pub(crate) fn read(path: &Path) -> Result<Vec<String>, Failure> {

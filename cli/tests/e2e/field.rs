@@ -70,7 +70,7 @@ async fn row_11_no_text_after_the_command_decides_where_secrets_go_or_whether_an
             // In place of the user, nothing is changed, and that is no success.
             let output = run(&[verb, option], &account.environment());
             assert_eq!(code(&output), 2, "{option}: {}", error(&output));
-            // With --, it is a user, of whom there is none.
+            // With --, it is a user who does not exist.
             let output = run(&[verb, "--", option], &account.environment());
             assert!([2, 6].contains(&code(&output)), "{option}: {}", error(&output));
         }
@@ -119,6 +119,13 @@ fn row_32_a_users_file_in_another_encoding_is_named_and_a_pipe_without_a_writer_
     ] {
         let output = with(&file);
         assert!(code(&output) == 2 && error(&output).contains(words), "{file}: {}", error(&output));
+    }
+    #[cfg(unix)]
+    {
+        let pipe = folder.path().join("pipe");
+        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let output = with(pipe.to_str().unwrap());
+        assert!(code(&output) == 2 && error(&output).contains("nobody writes to it"), "{}", error(&output));
     }
     let marked = write("marked", format!("\u{feff}{WENDY}\r\n").as_bytes());
     assert_eq!(code(&with(&marked)), 0);
@@ -192,6 +199,18 @@ async fn row_51_signals_stop_after_the_current_user_and_lose_nothing() {
         assert_eq!(lines[1]["not_processed"], json!(["SECOND", "-THIRD"]));
         assert!(error(&output).ends_with("reads them:\nSECOND\n-THIRD\n"), "{}", error(&output));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn row_53_a_page_token_may_begin_with_a_hyphen() {
+    let account = Account::new().await;
+    let output = run(&["list-users", "--page-token", "-x"], &account.environment());
+    assert!(code(&output) == 2 && error(&output).contains("--page-token"), "{}", error(&output));
+    let first = run(&["list-users", "--limit", "3", "-o", "csv"], &account.environment());
+    let hint = error(&first);
+    let option = hint.split("continue with ").nth(1).unwrap().trim();
+    let rest = run(&["list-users", option, "-o", "csv"], &account.environment());
+    assert_eq!(text(&rest).lines().count(), 1 + 40 - 3, "{}", error(&rest));
 }
 
 /// A process that was started with `nohup` does not stop when its terminal goes.

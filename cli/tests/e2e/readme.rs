@@ -32,9 +32,9 @@ fn the_readme_shows_real_output() {
     assert_eq!(shown, 3);
 }
 
-/// Every row of "What happens when…" names an existing test.
+/// Every row of "What happens when…", and every promise of `SECURITY.md`, names an existing test.
 #[test]
-fn the_readme_names_real_tests() {
+fn the_readme_and_the_promises_name_real_tests() {
     let readme = include_str!("../../../README.md");
     let (_, table) = readme.split_once("## What happens when…").unwrap();
     let (table, _) = table.split_once("\n## ").unwrap();
@@ -43,6 +43,14 @@ fn the_readme_names_real_tests() {
     // The test that "Two commands" shows.
     let shown = |line: &'static str| line.strip_prefix("test ")?.strip_suffix(" ... ok")?.rsplit("::").next();
     names.push(readme.lines().find_map(shown).unwrap());
+    // The table of promises has tests in its second column.
+    let security = include_str!("../../../SECURITY.md");
+    let (_, promises) = security.split_once("## What is promised").unwrap();
+    let (promises, _) = promises.split_once("\n## ").unwrap();
+    let cells = promises.lines().filter(|line| line.starts_with("| ")).filter_map(|line| line.split('|').nth(2));
+    let promised: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
+    assert!(promised.len() > 15, "{promised:?}");
+    names.extend(promised);
     let folders = ["tests/e2e", "../core/tests", "../host-test/tests/e2e"]
         .map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
