@@ -13,7 +13,7 @@ use crate::scope::Scope;
 use crate::table::{self, Expected, Row, Table};
 
 /// The number of rows that run at once.
-const CONCURRENT: usize = 4;
+const CONCURRENT: usize = 8;
 
 /// The table, and the schemas of all results.
 #[derive(Debug)]
@@ -115,12 +115,14 @@ impl Suite {
 
     /// Runs all rows whose name contains `filter`. Rows are independent, and a few run at once.
     pub async fn run(&self, face: &Face, filter: &str) -> Report {
-        let rows = self.table.rows.iter().filter(|row| row.name.contains(filter));
-        let verdicts = futures::stream::iter(rows)
-            .map(async |row| (row.name.clone(), self.verdict(face, row).await))
-            .buffered(CONCURRENT)
+        let rows = self.table.rows.iter().filter(|row| row.name.contains(filter)).enumerate();
+        let mut verdicts: Vec<_> = futures::stream::iter(rows)
+            .map(async |(place, row)| (place, row.name.clone(), self.verdict(face, row).await))
+            .buffer_unordered(CONCURRENT)
             .collect()
             .await;
+        verdicts.sort_by_key(|(place, ..)| *place);
+        let verdicts = verdicts.into_iter().map(|(_, name, verdict)| (name, verdict)).collect();
         Report { face: face.name(), verdicts }
     }
 
