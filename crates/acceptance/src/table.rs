@@ -171,6 +171,7 @@ pub struct Expected {
 
 /// A documented difference of a face. Its members replace those of the call.
 #[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Difference {
     /// The reason.
     pub because: String,

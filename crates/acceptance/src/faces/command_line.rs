@@ -1,12 +1,11 @@
 //! The command line: each call is a process. Calls that no command can express run with `invoke`.
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Output, Stdio};
 
 use onepassword_users_host::Environment;
 use serde_json::Value;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 
 use super::{Call, Failed, Observed, Reference, Settings, Stop, members};
 
@@ -123,19 +122,26 @@ impl Session<'_> {
         for name in ["HOME", "PATH"] {
             command.envs(std::env::var_os(name).map(|value| (name, value)));
         }
-        let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
-        command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
-        let problem = |error: std::io::Error| format!("{}: {error}", self.face.binary.display());
-        let mut child = command.spawn().map_err(problem)?;
-        if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
-            stdin.write_all(input.as_bytes()).await.map_err(problem)?;
-        }
-        let output = child.wait_with_output().await.map_err(problem)?;
+        command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let output = tokio::task::spawn_blocking(move || run(&mut command, input)).await;
+        let output = output
+            .map_err(|error| error.to_string())?
+            .map_err(|error| format!("{}: {error}", self.face.binary.display()))?;
         let text = |bytes| String::from_utf8(bytes).map_err(|_| "a stream of the command is not UTF-8".to_owned());
         let (stdout, stderr) = (text(output.stdout)?, text(output.stderr)?);
         let printed = if stdout.is_empty() { None } else { Some(parse(&stdout)?) };
         Ok(observed(form, output.status.code(), printed, stderr)?)
     }
+}
+
+/// Runs a process to its end.
+fn run(command: &mut Command, input: Option<String>) -> std::io::Result<Output> {
+    let mut child = command.spawn()?;
+    if let (Some(input), Some(mut stdin)) = (input, child.stdin.take()) {
+        stdin.write_all(input.as_bytes())?;
+    }
+    child.wait_with_output()
 }
 
 fn parse(stdout: &str) -> Result<Value, String> {

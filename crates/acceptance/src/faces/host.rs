@@ -82,6 +82,9 @@ impl Session {
 
     /// A typed call, with its result in JSON.
     async fn typed(&self, call: &Call) -> Result<Result<(Value, Option<bool>), Error>, Stop> {
+        if call.text.is_some() || !call.arguments.is_object() {
+            return not_applicable("the typed interface takes no JSON");
+        }
         let connector = &self.connector;
         let change = |change: types::StateChange| {
             let changed = change.outcome == ChangeOutcome::Changed;
