@@ -94,7 +94,7 @@ pub(crate) type Settings = BTreeMap<String, String>;
 
 /// A face with the settings of one row. Calls of a session share a token if the face keeps one.
 pub(crate) enum Session<'a> {
-    Host(host::Session),
+    Host(Box<host::Session>),
     #[cfg(feature = "portable")]
     Portable(Box<portable::Session>),
     CommandLine(command_line::Session<'a>),
@@ -206,7 +206,7 @@ impl Face {
             return not_applicable("only the host library gives a call a deadline of the host");
         }
         Ok(match &self.0 {
-            Kind::Host(face) => Session::Host(face.session(settings, host_deadline)?),
+            Kind::Host(face) => Session::Host(Box::new(face.session(settings, host_deadline)?)),
             #[cfg(feature = "portable")]
             Kind::Portable(face) => Session::Portable(Box::new(face.session(settings).await?)),
             Kind::CommandLine(face) => Session::CommandLine(face.session(settings)),
