@@ -118,13 +118,12 @@ fn user(arguments: &mut Map<String, Value>) -> Result<String, Stop> {
 
 /// The parameters of a query. A member that is null is left out.
 fn query(arguments: Map<String, Value>) -> Result<Vec<(String, String)>, Stop> {
-    let parameter = |(name, value)| match (name, value) {
+    let parameter = |(name, value): (String, Value)| match (name.as_str(), value) {
         (_, Value::Null) => None,
-        (name, Value::Number(number)) if name != "page_token" && name != "state" => {
-            Some(Ok((name, number.to_string())))
-        }
-        (name, Value::String(text)) if name != "limit" => Some(Ok((name, text))),
-        _ => Some(not_applicable("a parameter of a query is always a text")),
+        ("limit", Value::String(_)) => Some(not_applicable("a parameter of a query is always a text")),
+        (_, Value::String(text)) => Some(Ok((name, text))),
+        ("state" | "page_token", _) => Some(not_applicable("a parameter of a query is always a text")),
+        (_, value) => Some(Ok((name, value.to_string()))),
     };
     arguments.into_iter().filter_map(parameter).collect()
 }
