@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
+mod acceptance;
 mod architecture;
 mod by_name;
 mod command_line;

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use fastrand::Rng;
+use serde::Deserialize;
 
 /// The form of the answers of a [`Service`](crate::Service). The default is the documented form.
 ///
@@ -10,7 +11,10 @@ use fastrand::Rng;
 /// bodies and query parameters; only the rules for page tokens depend on their form, see [`PageTokens`].
 ///
 /// Fields marked as defective describe a service whose answers cannot be trusted, so that a client must report an error.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// With serde, a dialect is an object of its fields, and the cases of an enum are in kebab case.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Dialect {
     /// Decides which unknown keys are sent, and the places of empty pages.
     pub seed: u64,
@@ -53,7 +57,8 @@ pub struct Dialect {
 }
 
 /// The spelling of keys of several words.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Spelling {
     /// `next_page_token`
     #[default]
@@ -63,7 +68,8 @@ pub enum Spelling {
 }
 
 /// The form of an error. The message is the same in each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ErrorForm {
     /// `{"code":7,"message":…,"details":[]}`
     #[default]
@@ -79,7 +85,8 @@ pub enum ErrorForm {
 }
 
 /// The form of an error of the token and revoke routes.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum TokenErrorForm {
     /// RFC 6749, section 5.2.
     #[default]
@@ -89,7 +96,8 @@ pub enum TokenErrorForm {
 }
 
 /// The form of page tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum PageTokens {
     /// Position and signature, in base64 for URLs. Refused if altered or sent with another filter.
     #[default]
@@ -105,7 +113,8 @@ pub enum PageTokens {
 }
 
 /// The answer to a suspension or reactivation.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ChangeAnswer {
     /// 200 with the changed user.
     #[default]
@@ -121,7 +130,8 @@ pub enum ChangeAnswer {
 }
 
 /// The way in which a defective service says that a list goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Cut {
     /// `"has_more":true`
     HasMore,
@@ -142,7 +152,8 @@ pub enum Cut {
 }
 
 /// The routes that work. The token route always does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Routes {
     /// Every route.
     #[default]
