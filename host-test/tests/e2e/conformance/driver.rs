@@ -18,7 +18,7 @@ use self::bindings::exports::automation::connector::steps::{
 };
 use super::library::{join_all, look_up};
 
-mod bindings {
+pub(super) mod bindings {
     wasmtime::component::bindgen!({
         inline: "
             package local:driver;
@@ -34,7 +34,7 @@ mod bindings {
 
 /// A fault of a driver, each of which some HTTP client or some author has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
+pub(super) enum Fault {
     /// It follows redirects, and does not say so.
     FollowsRedirects,
     /// It sends a request again if the connection broke.
@@ -71,7 +71,7 @@ pub enum Fault {
     GoesOnAfterDrop,
 }
 
-static COMPILED: LazyLock<(Engine, Component)> = LazyLock::new(|| {
+pub(super) static COMPILED: LazyLock<(Engine, Component)> = LazyLock::new(|| {
     let engine = Engine::default();
     let component = Component::new(&engine, STEPS).unwrap();
     (engine, component)
@@ -91,7 +91,7 @@ struct Driver {
 }
 
 /// Runs the actions of a task, and reports what came of them.
-pub async fn run(task: Task, fault: Option<Fault>) -> Report {
+pub(super) async fn run(task: Task, fault: Option<Fault>) -> Report {
     let (engine, component) = &*COMPILED;
     let mut store = Store::new(engine, ());
     let steps = AnySteps::instantiate(&mut store, component, &Linker::new(engine)).unwrap();
@@ -344,7 +344,7 @@ impl Drop for Running<'_> {
 }
 
 /// A failure record in JSON, with underscores in its names.
-fn record(failure: failures::Failure) -> serde_json::Value {
+pub(super) fn record(failure: failures::Failure) -> serde_json::Value {
     let kind = |kind| match kind {
         failures::SubjectKind::Argument => "argument",
         failures::SubjectKind::Setting => "setting",

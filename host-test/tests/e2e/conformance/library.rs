@@ -9,11 +9,11 @@ use onepassword_users_conformance::{LookupFailure, Outcome, Report, Task, TaskAc
 use onepassword_users_host::{Connector, Host, HostConfig, Lookup, Options, Source, SourceError, Value};
 use tracing::instrument::WithSubscriber;
 
-pub static STEPS_HOST: LazyLock<Host> = LazyLock::new(|| Host::new(STEPS, HostConfig::default()).unwrap());
-pub static WASI_HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, HostConfig::default()).unwrap());
+pub(super) static STEPS_HOST: LazyLock<Host> = LazyLock::new(|| Host::new(STEPS, HostConfig::default()).unwrap());
+pub(super) static WASI_HOST: LazyLock<Host> = LazyLock::new(|| Host::new(COMPONENT, HostConfig::default()).unwrap());
 
 /// Runs the actions of a task, and reports what came of them.
-pub async fn run(host: &Host, task: Task) -> Report {
+pub(super) async fn run(host: &Host, task: Task) -> Report {
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -62,7 +62,7 @@ async fn act(connector: &Connector, action: &TaskAction) -> Outcome {
 }
 
 /// Runs futures at the same time on one task.
-pub async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn join_all<T>(futures: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut futures: Vec<_> = futures.map(|future| (Box::pin(future), None)).collect();
     std::future::poll_fn(|context| {
         for (future, result) in &mut futures {
@@ -102,7 +102,7 @@ impl Source for Values {
 }
 
 /// Takes as long as a look-up of these names takes, and fails if one of them does.
-pub async fn look_up<'a>(task: &Task, names: &[&'a str]) -> Result<(), (&'a str, LookupFailure)> {
+pub(super) async fn look_up<'a>(task: &Task, names: &[&'a str]) -> Result<(), (&'a str, LookupFailure)> {
     for name in names {
         if task.hanging_lookups.iter().any(|hanging| hanging == name) {
             std::future::pending::<()>().await;

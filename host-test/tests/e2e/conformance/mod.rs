@@ -3,6 +3,7 @@
 
 mod driver;
 mod library;
+mod wrong_events;
 
 use std::future::Future;
 use std::sync::Arc;
