@@ -32,7 +32,7 @@ pub(super) mod bindings {
     });
 }
 
-/// A fault of a driver, each of which some HTTP client or some author has.
+/// A fault of a driver. Each exists in some HTTP client, or is an easy mistake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// It follows redirects, and does not say so.
