@@ -98,6 +98,11 @@ pub(crate) enum Command {
     /// Describe the connector: its settings, secrets, actions and failures
     Describe,
     /// Run an action by its name, with arguments and result in JSON
+    #[command(
+        after_help = "Values of another connector: a setting comes from --setting or from a variable, and a secret from a \
+        variable only. The name\nof a variable is that of the connector and that of the value, such as BADGE_ACCESS_API_KEY for \
+        api-key of badge-access;\nwith _FILE behind it, it names a file with the value. describe lists them."
+    )]
     Invoke {
         /// Name of the action, as `describe` lists it
         action: String,

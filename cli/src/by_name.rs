@@ -3,13 +3,16 @@
 use std::io::Write;
 use std::io::{self, Read};
 
-use onepassword_users_host::{Connector, Error, Manifest, ManifestAction, Options, Output as Result_};
+use onepassword_users_host::{
+    Connector, Environment, Error, Manifest, ManifestAction, ManifestCode, Options, Origins, Output as Result_,
+    SubjectKind,
+};
 use onepassword_users_simulator::Simulator;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global};
 use crate::commands::confirmed;
-use crate::failure::{Failure, any_exit_code, record, sentence};
+use crate::failure::{Failure, any_exit_code};
 use crate::output::{Output, print};
 use crate::target::{Effect, Target, host};
 
@@ -33,10 +36,6 @@ impl Described {
         let host = host(global)?;
         let manifest = host.connector(Options::default())?.describe().await?;
         let Target { options, simulator } = if manifest.name == OWN_NAME {
-            if !global.settings.is_empty() {
-                let message = "--setting is for other connectors: this one has options and variables of its own".into();
-                return Err(Failure { message, code: 2 });
-            }
             Target::announced(global, effect(&manifest)).await?
         } else {
             Target::foreign(global, &manifest)?
@@ -45,22 +44,37 @@ impl Described {
         Ok(Self { connector: host.connector(options)?, manifest, output, _simulator: simulator })
     }
 
-    /// The failure of an action, in which the names of the built-in connector are those of its variables and options.
+    /// The failure of an action, in which settings and secrets have the names of their variables.
     fn failure(&self, error: &Error) -> Failure {
-        if self.manifest.name == OWN_NAME && !matches!(error, Error::Foreign(_)) {
-            return Failure { message: sentence(&record(error)), code: any_exit_code(&error.record()) };
-        }
-        let record = error.record();
-        Failure { message: format!("{}. {}", record.message, record.remedy), code: any_exit_code(&record) }
+        let mut record = error.record();
+        let code = any_exit_code(&record);
+        let argument = record.subject.as_ref().filter(|subject| subject.kind == SubjectKind::Argument);
+        let argument = argument.map(|subject| subject.name.clone());
+        let Manifest { settings, secrets, .. } = &self.manifest;
+        record = record.respelled(|name| {
+            let is_value = settings.iter().chain(secrets).any(|value| value.name == name);
+            if is_value && argument.as_deref() != Some(name) { variable(&self.manifest, name) } else { name.to_owned() }
+        });
+        Failure { message: format!("{}. {}", record.message, record.remedy), code }
     }
+}
+
+/// The environment variable of a setting or secret.
+fn variable(manifest: &Manifest, name: &str) -> String {
+    if manifest.name == OWN_NAME { Environment::variable(name) } else { Environment::variable_of(&manifest.name, name) }
 }
 
 /// Describes the connector, for people or in JSON.
 pub(crate) async fn describe(global: &Global) -> Result<(), Failure> {
     let manifest = host(global)?.connector(Options::default())?.describe().await?;
     let output = Output::new(global.output, false);
-    if output.format != Format::Table {
-        return print(&format!("{:#}\n", manifest.json));
+    match output.format {
+        Format::Table => {}
+        Format::Json => return print(&format!("{:#}\n", manifest.json)),
+        Format::Csv => {
+            let message = "a description has no rows: use --output table or --output json".into();
+            return Err(Failure { message, code: 2 });
+        }
     }
     let Manifest { name, title, version, description, documentation, .. } = &manifest;
     let mut text = format!("{title} ({name} {version})\n{description}\n{documentation}\n");
@@ -73,7 +87,8 @@ pub(crate) async fn describe(global: &Global) -> Result<(), Failure> {
                 (None, true) => " [required]".into(),
                 (None, false) => String::new(),
             };
-            text += &format!("  {}\n      {}{default}\n", value.name, value.help.replace('`', ""));
+            let help = value.help.replace('`', "");
+            text += &format!("  {} ({})\n      {help}{default}\n", value.name, variable(&manifest, &value.name));
         }
     }
     text += "\nActions\n";
@@ -88,7 +103,22 @@ pub(crate) async fn describe(global: &Global) -> Result<(), Failure> {
         }
         text += &format!("      arguments: {}\n", members(&action.input));
     }
-    text += &format!("\nRequests go to {}\n", manifest.origins.allowed.join(", "));
+    if !manifest.codes.is_empty() {
+        text += "\nFailures besides those that every connector has\n";
+    }
+    for ManifestCode { code, class, cause, .. } in &manifest.codes {
+        text += &format!("  {code}\n      {} ({class})\n", cause.replace('`', ""));
+    }
+    let Origins { default, allowed, setting, .. } = &manifest.origins;
+    text += &format!("\nRequests go to {default}");
+    if let Some(setting) = setting {
+        text += &format!(", or to the origin that {setting} names");
+        let others: Vec<&str> = allowed.iter().map(String::as_str).filter(|origin| origin != default).collect();
+        if !others.is_empty() {
+            text += &format!(": {} and {default} are the service's", others.join(", "));
+        }
+    }
+    text += "\n";
     output.text(&text)
 }
 
@@ -107,7 +137,7 @@ fn members(schema: &Value) -> String {
 
 /// Tests settings, credentials and permissions.
 pub(crate) async fn test(global: &Global) -> Result<(), Failure> {
-    let described = Described::start(global, |_| Effect::Read).await?;
+    let described = Described::start(global, |_| Effect::Test).await?;
     match described.connector.test().await {
         Ok(report) => described.output.test_report(&report.json),
         Err(error) => Err(described.failure(&error)),

@@ -99,13 +99,13 @@ impl Output {
     pub(crate) fn test_report(&self, report: &str) -> Result<(), Failure> {
         let unreadable = |error| Failure::other(format!("the report of the test cannot be read: {error}"));
         let report: Value = serde_json::from_str(report).map_err(unreadable)?;
+        let checks = report.get("checks").and_then(Value::as_array).into_iter().flatten();
+        let cell = |check: &Value, key| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let rows = checks.map(|check| vec![cell(check, "check"), cell(check, "result")]);
         match self.format {
-            Format::Table => {
-                let checks = report.get("checks").and_then(Value::as_array).into_iter().flatten();
-                let cell = |check: &Value, key| check.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
-                self.table(&[], checks.map(|check| vec![cell(check, "check"), cell(check, "result")]))
-            }
-            Format::Json | Format::Csv => self.json(report),
+            Format::Table => self.table(&[], rows),
+            Format::Csv => csv(rows, &["check", "result"]),
+            Format::Json => self.json(report.clone()),
         }
     }
 

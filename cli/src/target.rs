@@ -32,11 +32,17 @@ pub(crate) struct Target {
 pub(crate) enum Effect {
     Read,
     Change,
+    /// A test of an account, which needs one: that of a simulated account would say nothing of the real one.
+    Test,
 }
 
 impl Target {
     /// The target of a command. Says so if it is a simulated account.
     pub(crate) async fn announced(global: &Global, effect: Effect) -> Result<Self, Failure> {
+        if !global.settings.is_empty() {
+            let message = "--setting is for other connectors: this one has options and variables of its own".into();
+            return Err(Failure { message, code: 2 });
+        }
         let target = Self::choose(global, effect).await?;
         if target.simulator.is_some() {
             let reason = if global.simulated { "because of --simulated" } else { "because no account is set" };
@@ -91,14 +97,15 @@ impl Target {
         }
         let set: Vec<&str> = IDENTIFYING.into_iter().filter(|name| values.contains_key(*name)).collect();
         if set.is_empty() {
-            if effect == Effect::Change {
-                return Err(Failure::settings(
-                    "no account is set, so nothing was changed. Set ONEPASSWORD_ACCOUNT_ID, ONEPASSWORD_CLIENT_ID and \
-                     ONEPASSWORD_CLIENT_SECRET, or pass --simulated to use a simulated account."
-                        .into(),
-                ));
-            }
-            return Self::simulated(global, Config::default()).await;
+            let consequence = match effect {
+                Effect::Read => return Self::simulated(global, Config::default()).await,
+                Effect::Change => "nothing was changed",
+                Effect::Test => "nothing was tested",
+            };
+            return Err(Failure::settings(format!(
+                "no account is set, so {consequence}. Set ONEPASSWORD_ACCOUNT_ID, ONEPASSWORD_CLIENT_ID and \
+                 ONEPASSWORD_CLIENT_SECRET, or pass --simulated to use a simulated account."
+            )));
         }
         let is_set = |name: &str| set.contains(&name);
         let mut required = vec!["account-id"];

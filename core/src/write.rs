@@ -16,6 +16,13 @@ pub(crate) struct Json {
     is_after_item: bool,
 }
 
+/// The text up to the first byte that JSON escapes, this byte, and the text after it.
+fn split_at_escape(text: &str) -> Option<(&str, u8, &str)> {
+    let is_escaped = |byte: u8| byte < b' ' || byte == b'"' || byte == b'\\';
+    let place = text.bytes().position(is_escaped)?;
+    Some((text.get(..place)?, *text.as_bytes().get(place)?, text.get(place + 1..)?))
+}
+
 impl Json {
     /// The text so far, which leaves nothing behind.
     pub(crate) fn take(&mut self) -> String {
@@ -48,8 +55,10 @@ impl Json {
             self.text.push(',');
         }
         if !name.is_empty() {
-            self.string(name);
-            self.text.push(':');
+            // The names of members need no escapes.
+            self.text.push('"');
+            self.text.push_str(name);
+            self.text.push_str("\":");
         }
     }
 
@@ -80,26 +89,27 @@ impl Json {
 
     fn string(&mut self, text: &str) {
         self.text.push('"');
-        for c in text.chars() {
-            let escape = match c {
-                '"' => "\\\"",
-                '\\' => "\\\\",
-                '\u{8}' => "\\b",
-                '\t' => "\\t",
-                '\n' => "\\n",
-                '\u{c}' => "\\f",
-                '\r' => "\\r",
-                ..' ' => {
-                    let _ = write!(self.text, "\\u{:04x}", u32::from(c));
-                    continue;
-                }
-                c => {
-                    self.text.push(c);
+        let mut rest = text;
+        // In whole pieces: a long list has megabytes of text, and hardly anything to escape.
+        while let Some((plain, byte, after)) = split_at_escape(rest) {
+            self.text.push_str(plain);
+            rest = after;
+            let escape = match byte {
+                b'"' => "\\\"",
+                b'\\' => "\\\\",
+                8 => "\\b",
+                b'\t' => "\\t",
+                b'\n' => "\\n",
+                12 => "\\f",
+                b'\r' => "\\r",
+                byte => {
+                    let _ = write!(self.text, "\\u{byte:04x}");
                     continue;
                 }
             };
             self.text.push_str(escape);
         }
+        self.text.push_str(rest);
         self.text.push('"');
     }
 

@@ -41,7 +41,7 @@ pub(crate) mod users {
     });
 }
 
-/// What every connector without imports exports. Calls to it do not wait for anything, so they are synchronous.
+/// The exports of every connector without imports. Calls to it do not wait for anything, so they are synchronous.
 pub(crate) mod steps {
     wasmtime::component::bindgen!({
         inline: "

@@ -361,6 +361,7 @@ impl Connector {
                 // Within the deadline: instantiation may run the component's code.
                 None => self.instantiate(any, users.as_ref()).await?,
             };
+            tracing::trace!("the component is called");
             match call(&mut instance).await {
                 Ok(result) => {
                     if instance.store.data().memory.used <= MAX_WARM_MEMORY {

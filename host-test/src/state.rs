@@ -70,6 +70,7 @@ impl WasiHttpView for State {
 impl settings::Host for State {
     async fn get(&mut self, names: Vec<String>) -> Result<Vec<Option<String>>, settings::LookupError> {
         check(&self.outbound, &names)?;
+        tracing::trace!("the component reads settings");
         lookup(self.settings.clone(), self.lookup_timeout, names).await
     }
 }

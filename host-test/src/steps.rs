@@ -26,7 +26,7 @@ const MAX_STEPS: u32 = 100_000;
 /// The longest result, in bytes.
 const MAX_RESULT: usize = 512 * 1024 * 1024;
 
-/// What an action begins with.
+/// The beginning of an action.
 pub(crate) enum Call<'a> {
     Invoke { action: &'a str, arguments: &'a str },
     Test,
@@ -37,7 +37,7 @@ pub(crate) struct Steps {
     compiled: Compiled,
     indices: AnyStepsIndices,
     warm: Mutex<Option<Arc<Instance>>>,
-    /// The origin of the times that the instance is told.
+    /// The origin of the times that steps are given.
     origin: Instant,
 }
 
@@ -60,6 +60,7 @@ impl Inner {
         &mut self,
         call: impl FnOnce(&AnySteps, ResourceAny, &mut Store<State>) -> wasmtime::Result<T>,
     ) -> wasmtime::Result<T> {
+        tracing::trace!("the component is called");
         self.store
             .set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
         call(&self.component, self.session, &mut self.store)
@@ -164,7 +165,7 @@ impl Steps {
         let (mut event, mut json) = (wit::Event::Start, String::new());
         let mut progress = instance.progress.subscribe();
         for _ in 0..MAX_STEPS {
-            // What others do from now on counts, also while this step is computed.
+            // Steps of others count from now on, also while this one is computed.
             progress.mark_unchanged();
             let now = u64::try_from(self.origin.elapsed().as_nanos()).unwrap_or(u64::MAX);
             let step = self.call(&instance, outbound, |component, _, store| {

@@ -13,7 +13,7 @@ use crate::bindings::exports::automation::connector::steps;
 /// The first bytes of a body that is compressed with gzip.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// What the next event answers.
+/// The step that the next event answers.
 pub(crate) enum Asked {
     Nothing,
     Settings,

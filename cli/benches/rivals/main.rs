@@ -1,4 +1,4 @@
-//! Benchmark: the component against native Rust on the same HTTP client.
+//! Benchmark: both components, in the host library, against native Rust on the same HTTP client.
 //!
 //! `cargo bench --bench rivals` runs it, and `-- --short` runs a few rounds only. The contestants take turns against one
 //! simulated service on loopback. The table shows the median of the rounds, the fastest and the slowest. A call that
@@ -6,17 +6,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark may end anywhere")]
 
+mod crossings;
 mod native;
 
 use std::collections::BTreeMap;
 use std::env;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossings::crossings;
 use native::{Credentials, Native};
-use onepassword_users_component::COMPONENT;
+use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_host::types::{ListQuery, UserRef};
 use onepassword_users_host::{Connector, Environment, Host, HostConfig, Options, Source, Value};
 use onepassword_users_simulator::{Config, Simulator};
@@ -26,7 +28,7 @@ use tokio::task::JoinSet;
 const ONE_SHOT: &str = "--native-one-shot";
 
 const USERS: usize = 2500;
-/// Number of concurrent actions, each in an instance of its own.
+/// Number of concurrent actions.
 const TOGETHER: usize = 64;
 
 fn main() {
@@ -46,6 +48,9 @@ fn main() {
         cache_dir: Some(cache.path().to_owned()),
         ..HostConfig::default()
     };
+    let files = tempfile::tempdir().unwrap();
+    let steps_file = files.path().join("steps.wasm");
+    std::fs::write(&steps_file, STEPS).unwrap();
     let rivals = Rivals {
         credentials: Credentials {
             base_url: simulator.base_url(),
@@ -54,15 +59,21 @@ fn main() {
             client_secret: simulator.client_secret().to_owned(),
         },
         id: simulator.account(|account| account.by_email(&simulator.example_email()).unwrap().id.as_str().into()),
-        host: Host::new(COMPONENT, limits).unwrap(),
+        wasi: Host::new(COMPONENT, limits.clone()).unwrap(),
+        steps: Host::new(STEPS, limits).unwrap(),
+        steps_file,
         rounds: if is_short { 3 } else { 15 },
         divisor: if is_short { 10 } else { 1 },
     };
     let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-    println!("component: {} bytes; profile: {profile}; rounds: {}", COMPONENT.len(), rivals.rounds);
-    println!("time of one job: median of the rounds (fastest to slowest)\n");
-    println!("| job | component | native | component/native |\n|---|---|---|---|");
+    println!("WASI component: {} bytes; steps component: {} bytes", COMPONENT.len(), STEPS.len());
+    println!("profile: {profile}; rounds: {}\n", rivals.rounds);
     let thread = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    println!("calls between host and component, in both directions\n");
+    println!("| job | WASI | steps |\n|---|---|---|");
+    thread.block_on(rivals.crossings());
+    println!("\ntime of one job: median of the rounds (fastest to slowest)\n");
+    println!("| job | WASI | steps | native | WASI/native | steps/native |\n|---|---|---|---|---|---|");
     thread.block_on(rivals.one_after_another());
     threads().block_on(rivals.at_once());
     thread.block_on(rivals.processes(cache.path()));
@@ -77,32 +88,73 @@ struct Rivals {
     credentials: Credentials,
     /// A user.
     id: Arc<str>,
-    host: Host,
+    /// The component over WASI.
+    wasi: Host,
+    /// The component without imports.
+    steps: Host,
+    /// A file with the component without imports, for the command line.
+    steps_file: PathBuf,
     rounds: usize,
     /// Divides the number of repetitions in each round.
     divisor: u32,
 }
 
 impl Rivals {
-    async fn one_after_another(&self) {
-        let (connector, native) = (self.connector(), Native::new(self.credentials.clone()));
-        let get = async || get(&connector, &self.id).await;
-        let native_get = async || drop(native.get_user(&self.id).await);
-        self.run("get-user by id, warm", 200, get, native_get).await;
-
-        let query = ListQuery { state: None, limit: Some(1000), page_token: None };
-        let list = async || assert_eq!(connector.list_users(query.clone()).await.unwrap().users.len(), 1000);
-        let native_list = async || assert_eq!(native.list_users(1000).await.len(), 1000);
-        self.run("list of 1,000 users", 20, list, native_list).await;
+    /// Prints the calls of warm actions, which need no token.
+    async fn crossings(&self) {
+        let jobs: [(&str, Option<u32>); 3] = [
+            ("get-user by id, warm", None),
+            ("list of 1,000 users", Some(1000)),
+            ("list of all 2,500 users", Some(USERS as u32)),
+        ];
+        for (name, limit) in jobs {
+            let mut counts = Vec::new();
+            for host in [&self.wasi, &self.steps] {
+                let connector = self.connector(host);
+                get(&connector, &self.id).await;
+                let job = async || match limit {
+                    None => get(&connector, &self.id).await,
+                    Some(limit) => list(&connector, limit).await,
+                };
+                counts.push(crossings(job).await);
+            }
+            let [wasi, steps] = counts.try_into().unwrap();
+            println!("| {name} | {wasi} | {steps} |");
+        }
     }
 
-    /// A connector runs one call at a time, so each action has a connector. The native actions share a client.
-    async fn at_once(&self) {
-        let connectors: Vec<Arc<Connector>> = (0..TOGETHER).map(|_| Arc::new(self.connector())).collect();
+    async fn one_after_another(&self) {
+        let [wasi, steps] = self.connectors();
         let native = Native::new(self.credentials.clone());
-        let gets = async || {
+        self.run(
+            "get-user by id, warm",
+            200,
+            async || get(&wasi, &self.id).await,
+            async || get(&steps, &self.id).await,
+            async || drop(native.get_user(&self.id).await),
+        )
+        .await;
+        for (name, users, times) in [("list of 1,000 users", 1000, 20), ("list of all 2,500 users", USERS, 8)] {
+            self.run(
+                name,
+                times,
+                async || list(&wasi, users as u32).await,
+                async || list(&steps, users as u32).await,
+                async || assert_eq!(native.list_users(users).await.len(), users),
+            )
+            .await;
+        }
+    }
+
+    /// A connector over WASI runs one call at a time, so each action has a connector first. Then there is one for all. The native
+    /// actions share a client.
+    async fn at_once(&self) {
+        let several: Vec<Arc<Connector>> = (0..TOGETHER).map(|_| Arc::new(self.connector(&self.wasi))).collect();
+        let [wasi, steps] = self.connectors().map(Arc::new);
+        let native = Native::new(self.credentials.clone());
+        let gets = async |connectors: &[Arc<Connector>]| {
             let mut tasks = JoinSet::new();
-            for connector in &connectors {
+            for connector in connectors.iter().cycle().take(TOGETHER) {
                 let (connector, id) = (connector.clone(), self.id.clone());
                 tasks.spawn(async move { get(&connector, &id).await });
             }
@@ -116,13 +168,23 @@ impl Rivals {
             }
             tasks.join_all().await;
         };
-        self.run("64 gets at once (64 instances; 64 tasks)", 10, gets, native_gets).await;
+        let (one_wasi, one_steps) = ([wasi], [steps]);
+        for (name, of_wasi) in [
+            ("64 gets at once: 64 WASI connectors, one of steps", several.as_slice()),
+            ("64 gets at once: one connector each", &one_wasi),
+        ] {
+            self.run(name, 10, async || gets(of_wasi).await, async || gets(&one_steps).await, &native_gets).await;
+        }
     }
 
     /// From the start of a process to its result. The command finds its compiled code in `home`.
     async fn processes(&self, home: &Path) {
+        let steps_file = self.steps_file.to_str().unwrap();
         let command = |arguments: &[&str], home: &Path| {
             self.process(Command::new(env!("CARGO_BIN_EXE_onepassword-users")).args(arguments), home);
+        };
+        let over_steps = |arguments: &[&str], home: &Path| {
+            command(&[arguments, &["--component", steps_file]].concat(), home);
         };
         let native = |arguments: &[&str]| {
             self.process(Command::new(env::current_exe().unwrap()).arg(ONE_SHOT).args(arguments), home);
@@ -133,17 +195,24 @@ impl Rivals {
             ("one shot: list of 2,500 users", &["list-users"]),
             ("one shot: nothing (--version)", &["--version"]),
         ] {
-            self.run(name, 5, async || command(arguments, home), async || native(arguments)).await;
+            let wasi = async || command(arguments, home);
+            self.run(name, 5, wasi, async || over_steps(arguments, home), async || native(arguments)).await;
         }
         // A new home contains no compiled code.
         let first = async || command(get, tempfile::tempdir().unwrap().path());
-        self.run("one shot: get-user by id, first start", 1, first, async || native(get)).await;
+        let first_steps = async || over_steps(get, tempfile::tempdir().unwrap().path());
+        self.run("one shot: get-user by id, first start", 1, first, first_steps, async || native(get)).await;
     }
 
-    fn connector(&self) -> Connector {
+    /// A connector of each host.
+    fn connectors(&self) -> [Connector; 2] {
+        [&self.wasi, &self.steps].map(|host| self.connector(host))
+    }
+
+    fn connector(&self, host: &Host) -> Connector {
         let values = self.credentials.named().map(|(name, value)| (name.to_owned(), Value::from(value.to_owned())));
         let source: Arc<dyn Source> = Arc::new(BTreeMap::from(values));
-        self.host.connector(Options { settings: source.clone(), secrets: source, ..Options::default() }).unwrap()
+        host.connector(Options { settings: source.clone(), secrets: source, ..Options::default() }).unwrap()
     }
 
     /// Runs a process to its end. Its environment contains the account and a home only.
@@ -155,31 +224,41 @@ impl Rivals {
         assert!(!output.stdout.is_empty());
     }
 
-    /// Runs a job `times` times in each round, by both contestants in turn, and prints a row of the table.
-    async fn run(&self, name: &str, times: u32, component: impl AsyncFn(), native: impl AsyncFn()) {
+    /// Runs a job `times` times in each round, by the contestants in turn, and prints a row of the table.
+    async fn run(&self, name: &str, times: u32, wasi: impl AsyncFn(), steps: impl AsyncFn(), native: impl AsyncFn()) {
         // Warm up: connections, tokens, caches.
-        component().await;
+        wasi().await;
+        steps().await;
         native().await;
         let times = (times / self.divisor).max(1);
-        let (mut of_component, mut of_native) = (Vec::new(), Vec::new());
+        let mut of = [Vec::new(), Vec::new(), Vec::new()];
         for round in 0..self.rounds {
-            // Alternate the order as well.
-            if round % 2 == 0 {
-                of_component.push(time(times, &component).await);
-                of_native.push(time(times, &native).await);
-            } else {
-                of_native.push(time(times, &native).await);
-                of_component.push(time(times, &component).await);
+            // The order alternates as well.
+            for turn in 0..of.len() {
+                let place = (round + turn) % of.len();
+                let took = match place {
+                    0 => time(times, &wasi).await,
+                    1 => time(times, &steps).await,
+                    _ => time(times, &native).await,
+                };
+                of.get_mut(place).unwrap().push(took);
             }
         }
-        let (component, native) = (Spread::of(of_component), Spread::of(of_native));
-        let ratio = component.median.as_secs_f64() / native.median.as_secs_f64();
-        println!("| {name} | {component} | {native} | {ratio:.2} |");
+        let [wasi, steps, native] = of.map(Spread::of);
+        let ratio = |of: &Spread| of.median.as_secs_f64() / native.median.as_secs_f64();
+        println!("| {name} | {wasi} | {steps} | {native} | {:.2} | {:.2} |", ratio(&wasi), ratio(&steps));
     }
 }
 
 async fn get(connector: &Connector, id: &str) {
     assert_eq!(connector.get_user(UserRef::Id(id.into())).await.unwrap().id, id);
+}
+
+/// Lists users from the beginning, all of them if there are as many.
+async fn list(connector: &Connector, users: u32) {
+    let limit = Some(users).filter(|users| (*users as usize) < USERS);
+    let list = connector.list_users(ListQuery { state: None, limit, page_token: None }).await.unwrap();
+    assert_eq!(list.users.len(), users as usize);
 }
 
 /// Mean time of one repetition.

@@ -81,7 +81,9 @@ macro_rules! assert_transcript {
 #[test]
 fn help() {
     assert_transcript!("help", &["--help"]);
-    for command in ["list-users", "get-user", "suspend-user", "reactivate-user", "test", "simulate", "demo"] {
+    for command in
+        ["list-users", "get-user", "suspend-user", "reactivate-user", "test", "describe", "invoke", "simulate", "demo"]
+    {
         assert_transcript!(format!("help_{command}"), &[command, "--help"]);
     }
 }
@@ -93,11 +95,17 @@ fn without_credentials_read_commands_use_a_simulated_account() {
     assert_transcript!("list_csv", &["list-users", "--limit", "9", "--state", "active", "-o", "csv"]);
     assert_transcript!("get_json", &["get-user", "wendy.appleseed@example.com"]);
     assert_transcript!("get_table", &["get-user", "TOMAS.HERRERA@example.com", "-o", "table"]);
-    assert_transcript!("test_table", &["test", "-o", "table"]);
-    assert_transcript!("test_json", &["test"]);
     let all = run(&["list-users"], &[]);
     assert_eq!(json(&all)["users"].as_array().unwrap().len(), 2500);
     assert_eq!(json(&all)["simulated"], true);
+}
+
+#[test]
+fn without_credentials_a_test_needs_the_flag_simulated() {
+    assert_transcript!("test_refused", &["test"]);
+    assert_transcript!("test_table", &["test", "--simulated", "-o", "table"]);
+    assert_transcript!("test_csv", &["test", "--simulated", "-o", "csv"]);
+    assert_transcript!("test_json", &["test", "--simulated"]);
 }
 
 #[test]
@@ -131,7 +139,8 @@ fn json_output_of_the_demo_is_marked_as_simulated() {
 
 #[test]
 fn network_flags() {
-    let output = run(&["test", "--insecure", "--proxy", "none"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
+    let output =
+        run(&["test", "--simulated", "--insecure", "--proxy", "none"], &[("HTTP_PROXY", "http://127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(0));
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("warning: TLS certificates are not verified"));
 }

@@ -4,6 +4,7 @@
 #![allow(unreachable_pub, reason = "modules of one test program")]
 
 mod architecture;
+mod by_name;
 mod command_line;
 mod readme;
 mod terminal;

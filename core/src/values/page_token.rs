@@ -149,7 +149,7 @@ fn base64url(text: &str) -> Option<Vec<u8>> {
             bytes.push((bits >> count & 0xff).try_into().ok()?);
         }
     }
-    // What is left belongs to no byte: nothing but zeros.
+    // The bits that are left belong to no byte, so they are zeros.
     (count < 6 && bits & ((1 << count) - 1) == 0).then_some(bytes)
 }
 

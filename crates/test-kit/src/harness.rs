@@ -7,8 +7,10 @@ use std::sync::{Arc, LazyLock, Mutex};
 use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::types::{KnownUser, ListQuery, UserRef};
-use onepassword_users_host::{Connector, Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
+use onepassword_users_host::{Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
+
+use crate::checked::CheckedConnector;
 
 /// The host, with the component compiled once for all tests.
 pub static HOST: LazyLock<Host> = LazyLock::new(|| {
@@ -53,7 +55,7 @@ impl Source for Values {
 pub struct Harness {
     pub simulator: Simulator,
     pub values: Values,
-    pub connector: Connector,
+    pub connector: CheckedConnector,
 }
 
 impl Harness {
@@ -71,7 +73,7 @@ impl Harness {
     pub async fn with(config: Config) -> Self {
         let simulator = Simulator::start(config).await.unwrap();
         let values = values(&simulator);
-        let connector = HOST.connector(options(&values)).unwrap();
+        let connector = CheckedConnector::new(HOST.connector(options(&values)).unwrap());
         Self { simulator, values, connector }
     }
 

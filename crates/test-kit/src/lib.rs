@@ -6,13 +6,16 @@
 //! - [`storm`] runs the core against the simulated service, with faults that follow from a seed.
 //! - `hostile` is a misbehaving server on real sockets.
 //! - `harness` is the built component in the host, with a simulated account.
+//! - `checked` holds every result of the harness against the schema of its action.
 //!
-//! The last two need the feature `host`, which depends on wasmtime.
+//! The last three need the feature `host`, which depends on wasmtime.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 pub mod ceilings;
+#[cfg(feature = "host")]
+pub mod checked;
 pub mod checks;
 pub mod driver;
 #[cfg(feature = "host")]

@@ -19,6 +19,7 @@ mod generic;
 mod hostile;
 mod meter;
 mod network;
+mod raw_steps;
 mod sandbox;
 mod second;
 mod secrets;

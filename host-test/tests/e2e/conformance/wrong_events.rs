@@ -113,7 +113,7 @@ fn host_failed(step: Step) -> Value {
 }
 
 #[test]
-fn an_event_that_answers_nothing_is_a_failure_of_the_host() {
+fn a_wrong_event_at_any_step_ends_the_action() {
     let mut tried = 0;
     for (action, arguments) in [("suspend-user", r#"{"user":{"id":"A"}}"#), ("list-users", "{}")] {
         for (name, wrong) in events() {
