@@ -146,10 +146,10 @@ fn expected(expected: &Expected, outcome: &Outcome) -> Vec<String> {
             }
         }
         (Expected::Failure { has, message, retry_after }, Outcome::Failed(failure)) => {
-            for member in FAILURE_MEMBERS {
-                if failure.get(member).is_none() {
-                    problems.push(format!("the failure lacks the member {member}"));
-                }
+            let missing: Vec<&str> =
+                FAILURE_MEMBERS.into_iter().filter(|member| failure.get(member).is_none()).collect();
+            if !missing.is_empty() {
+                problems.push(format!("the failure lacks {}", missing.join(", ")));
             }
             subset("failure", has, failure, &mut problems);
             let text = failure.get("message").and_then(Value::as_str).unwrap_or_default();

@@ -51,7 +51,7 @@ const REFUSED_HEADERS: [&str; 12] = [
 ];
 
 /// The part of a case that a driver's runner needs.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Task {
     /// The actions to run in one session.
@@ -73,7 +73,7 @@ pub struct Task {
 }
 
 /// An action of a [`Task`].
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct TaskAction {
     /// The name of the action, or `test` for the test.

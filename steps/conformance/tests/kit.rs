@@ -105,7 +105,7 @@ async fn a_wrong_report_is_refused_with_words() {
         (
             "unknown-action",
             json!({ "outcomes": [{ "failed": { "code": "invalid-argument" } }] }),
-            "the failure lacks the member may_have_changed",
+            "the failure lacks class, message, remedy, retryable, retry_after, may_have_changed",
         ),
         ("unknown-action", json!({ "outcomes": [{ "failed": "no record" }] }), "failure is \"no record\", and not"),
         (

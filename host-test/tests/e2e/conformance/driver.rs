@@ -100,19 +100,10 @@ pub(super) async fn run(task: Task, fault: Option<Fault>) -> Report {
         Some(Fault::FollowsRedirects) => reqwest::redirect::Policy::limited(3),
         _ => reqwest::redirect::Policy::none(),
     };
-    let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = reqwest::Client::builder()
-        .redirect(redirects)
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .no_proxy()
-        .tls_certs_only([])
-        .build()
-        .unwrap();
     let driver = Arc::new(Driver {
         fault,
         inner: Mutex::new((store, steps, session)),
-        client,
+        client: client(redirects),
         progress: Notify::new(),
         started: Instant::now(),
         log: Mutex::default(),
@@ -133,6 +124,13 @@ pub(super) async fn run(task: Task, fault: Option<Fault>) -> Report {
     let log = driver.log.lock().unwrap().clone();
     let audit = driver.audit.lock().unwrap().clone();
     Report { outcomes, log, audit: Some(audit) }
+}
+
+/// A client that sends nothing on its own.
+pub(super) fn client(redirects: reqwest::redirect::Policy) -> reqwest::Client {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client = reqwest::Client::builder().redirect(redirects).retry(reqwest::retry::never()).referer(false);
+    client.no_proxy().tls_certs_only([]).build().unwrap()
 }
 
 impl Driver {

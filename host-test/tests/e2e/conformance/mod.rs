@@ -9,6 +9,7 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use onepassword_users_conformance::control::Control;
 use onepassword_users_conformance::{Case, Play, Report, Task, Verdict, cases};
 use tokio::sync::Semaphore;
 
@@ -61,6 +62,26 @@ async fn the_host_library_passes_over_wasi() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_small_driver_passes() {
     pass("a small driver", cases().unwrap(), |task| driver::run(task, None)).await;
+}
+
+/// The control interface is all that a runner needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_small_driver_passes_over_the_control_interface() {
+    let control = Control::bind(0, cases().unwrap()).await.unwrap();
+    let address = control.address().unwrap();
+    tokio::spawn(control.serve());
+    let client = driver::client(reqwest::redirect::Policy::none());
+    let post = async |path: String, body: String| -> serde_json::Value {
+        let answer = client.post(format!("http://{address}{path}")).body(body).send().await.unwrap();
+        serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap()
+    };
+    for name in ["get-user", "list-in-parts", "change-without-answer", "token-is-shared", "secret-unavailable"] {
+        let task = post(format!("/cases/{name}"), String::new()).await;
+        let run = task["run"].as_str().unwrap().to_owned();
+        let report = driver::run(serde_json::from_value(task).unwrap(), None).await;
+        let verdict = post(format!("/runs/{run}"), serde_json::to_string(&report).unwrap()).await;
+        assert_eq!(verdict, serde_json::json!({ "passed": true, "problems": [], "notes": [] }), "{name}");
+    }
 }
 
 /// Each kind of wrong driver is refused in a case, with these words.
