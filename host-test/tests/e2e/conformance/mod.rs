@@ -108,7 +108,7 @@ async fn wrong_drivers_are_refused() {
         (Fault::OwnAuthorization, "get-user", "has another authorization than the step says"),
         (Fault::TakesWhatCame, "chunks-cut-off", "the action succeeded"),
         (Fault::NoMaxBody, "body-without-end", "bytes of an endless body"),
-        (Fault::OneAtATime, "actions-overlap", "and may take 2500 ms"),
+        (Fault::OneAtATime, "actions-overlap", "and may take 5000 ms"),
         (Fault::GoesOnAfterDrop, "drop-ends-an-action", "users/A:suspend is not expected at all"),
     ];
     let kinds = wrong.len();
