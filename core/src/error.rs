@@ -247,11 +247,16 @@ impl From<FindError> for Error {
 }
 
 /// A misuse of an action by its driver.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DriverError {
     /// The event does not answer the step before. Holds the name of the expected event.
     WrongEvent(&'static str),
+    /// The event does not answer a change, which may have been sent.
+    UnansweredChange {
+        /// The id of the user.
+        user_id: String,
+    },
     /// The number of values is not that of the names.
     WrongCount,
     /// The action was stepped after its end.
@@ -264,6 +269,7 @@ impl fmt::Display for DriverError {
             Self::WrongEvent(expected) => {
                 write!(f, "the driver stepped the action with another event than {expected}")
             }
+            Self::UnansweredChange { .. } => Self::WrongEvent("Response").fmt(f),
             Self::WrongCount => f.write_str("the driver answered with another number of values than it was asked for"),
             Self::Ended => f.write_str("the driver stepped the action after its end"),
         }
@@ -376,6 +382,7 @@ impl Error {
             self,
             Self::Unavailable { may_have_changed: Some(_), .. }
                 | Self::InvalidResponse { may_have_changed: Some(_), .. }
+                | Self::Driver(DriverError::UnansweredChange { .. })
         )
     }
 
@@ -387,7 +394,8 @@ impl Error {
             Self::LastOwner { user_id, .. }
             | Self::ExternallyManaged { user_id, .. }
             | Self::ProtectedUser { user_id }
-            | Self::AddressMismatch { user_id, .. } => Some(user_id),
+            | Self::AddressMismatch { user_id, .. }
+            | Self::Driver(DriverError::UnansweredChange { user_id }) => Some(user_id),
             Self::Unavailable { may_have_changed, .. } | Self::InvalidResponse { may_have_changed, .. } => {
                 may_have_changed.as_deref()
             }
@@ -436,7 +444,8 @@ impl Error {
                 "Check the proxies, gateways and firewalls on the way, and that they let this platform pass."
             }
             Self::RateLimited { .. } => "Try again later, with growing pauses.",
-            Self::Unavailable { may_have_changed: Some(_), .. } => {
+            Self::Unavailable { may_have_changed: Some(_), .. }
+            | Self::Driver(DriverError::UnansweredChange { .. }) => {
                 "The user may have been changed nonetheless: look at it before you try again."
             }
             Self::Unavailable { .. } => "Try again later, with growing pauses.",

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use onepassword_users_core::{
     ArgumentError, ChangeMode, ChangeOutcome, DriverError, Error, Event, Instant, ListQuery, Listing, LookupError,
-    MAX_USERS, QueryError, Request, Response, Session, SettingError, StateFilter, Step, TooMany, TransportError,
-    TransportFault, UnavailableCause, UserRef, UserState,
+    MAX_USERS, QueryError, Request, Response, Secret, Session, SettingError, StateFilter, Step, TooMany,
+    TransportError, TransportFault, UnavailableCause, UserRef, UserState,
 };
 use onepassword_users_simulator::{Account, Person, Service};
 use onepassword_users_test_kit::driver::{ACCOUNT, SECRET, World, application, ask};
@@ -931,6 +931,28 @@ fn a_wrong_event_ends_the_action() {
     let Step::Done(Err(Error::Driver(DriverError::Ended))) = action.step(Event::Elapsed, now) else {
         panic!("expected DriverError::Ended")
     };
+}
+
+#[test]
+fn a_wrong_event_instead_of_the_answer_to_a_change_leaves_open_whether_it_was_made() {
+    let now = Instant::from_nanos(0);
+    let mut action = Session::new().suspend_user(id("A"), ChangeMode::Apply);
+    let mut event = Event::Start;
+    let error = loop {
+        event = match action.step(event, now) {
+            Step::Settings(names) => Event::Settings(Ok(names
+                .iter()
+                .map(|name| (*name == "account-id").then(|| "ABCDEFGHIJKLMNOPQRSTUVWXYZ".into()))
+                .collect())),
+            Step::Secrets(_) => Event::Secrets(Ok(vec![Some(Secret::new("canary-token".into())), None])),
+            Step::Send(request) if request.changed_user.is_some() => Event::Elapsed,
+            Step::Send(_) => Event::Response(Ok(Response::new(200, br#"{"id":"A","state":"ACTIVE"}"#.to_vec()))),
+            Step::Wait { .. } => panic!("there is nothing to wait for"),
+            Step::Done(result) => break result.unwrap_err(),
+        };
+    };
+    assert_eq!(error, Error::Driver(DriverError::UnansweredChange { user_id: "A".into() }));
+    assert!(error.may_have_changed() && error.user_id() == Some("A") && error.code().name() == "host-failed");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::process::Command;
 use onepassword_users_guest_build::{TARGET, build};
 
 /// The inputs of the builds, relative to the workspace.
-const INPUTS: [&str; 12] = [
+const INPUTS: [&str; 15] = [
     "Cargo.lock",
     "Cargo.toml",
     "build.rs",
@@ -18,7 +18,10 @@ const INPUTS: [&str; 12] = [
     "crates/guest-runtime",
     "crates/wasi-driver",
     "src",
-    "steps",
+    "steps/Cargo.toml",
+    "steps/build.rs",
+    "steps/src",
+    "steps/wit",
     "wit",
 ];
 

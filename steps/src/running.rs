@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::RefCell;
 
-use onepassword_users_core::{Action, Event, Instant, Output, Session, Step};
+use onepassword_users_core::{Action, DriverError, Error, Event, Instant, Output, Session, Step};
 
 use crate::bindings::Component;
 use crate::bindings::exports::automation::connector::{failures, manifest, steps};
@@ -57,6 +57,8 @@ enum Stage {
     Working(Action<Output>),
     /// The result is being handed over.
     Ending(Box<Output>),
+    /// It was handed over.
+    Ended,
 }
 
 impl steps::GuestAction for Running {
@@ -69,16 +71,20 @@ impl State {
     fn step(&mut self, now: Instant, answer: steps::Event) -> steps::Step {
         let action = match &mut self.stage {
             Stage::Working(action) => action,
-            Stage::Ending(output) => return end(output),
+            Stage::Ending(_) => {
+                return match answer {
+                    steps::Event::More => self.end(),
+                    _ => self.misused(DriverError::WrongEvent("More")),
+                };
+            }
+            Stage::Ended => return self.misused(DriverError::Ended),
         };
         let mut event = event(answer, core::mem::replace(&mut self.asked, Asked::Nothing));
         loop {
             match action.advance(event, now) {
                 Some(Ok(output)) => {
-                    let mut output = Box::new(output);
-                    let step = end(&mut output);
-                    self.stage = Stage::Ending(output);
-                    return step;
+                    self.stage = Stage::Ending(Box::new(output));
+                    return self.end();
                 }
                 Some(Err(error)) => return steps::Step::Failed(failure(error)),
                 None => {}
@@ -111,16 +117,24 @@ impl State {
             };
         }
     }
-}
 
-/// The next part of the result, or its end.
-fn end(output: &mut Output) -> steps::Step {
-    let part = output.next_part().unwrap_or_default();
-    if output.has_more() {
-        return steps::Step::Part(part);
+    /// The next part of the result, or its end.
+    fn end(&mut self) -> steps::Step {
+        let Stage::Ending(output) = &mut self.stage else { return self.misused(DriverError::Ended) };
+        let part = output.next_part().unwrap_or_default();
+        if output.has_more() {
+            return steps::Step::Part(part);
+        }
+        let (summary, changed) = (core::mem::take(&mut output.summary), output.changed);
+        self.stage = Stage::Ended;
+        steps::Step::Done(steps::End { output: part, summary, changed })
     }
-    let (summary, changed) = (core::mem::take(&mut output.summary), output.changed);
-    steps::Step::Done(steps::End { output: part, summary, changed })
+
+    /// The end of an action that the driver misused.
+    fn misused(&mut self, error: DriverError) -> steps::Step {
+        self.stage = Stage::Ended;
+        steps::Step::Failed(failure(Error::Driver(error)))
+    }
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

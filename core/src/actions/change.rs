@@ -7,7 +7,7 @@ use crate::actions::lookup::{self, unreadable, user_of};
 use crate::api::call::ApiCall;
 use crate::classify;
 use crate::client::{Answer, Client};
-use crate::error::Error;
+use crate::error::{DriverError, Error};
 use crate::retry;
 use crate::sender::Pause;
 use crate::text::Quoted;
@@ -78,7 +78,13 @@ impl Change<'_> {
                 Ok(answer) => return self.settle(&answer).await,
                 Err(failure) => failure,
             };
-            let error = failure.error;
+            let error = match failure.error {
+                // A driver that did not answer the request may have sent it.
+                Error::Driver(_) if !failure.is_token_failure => {
+                    Error::Driver(DriverError::UnansweredChange { user_id: self.id.as_str().into() })
+                }
+                error => error,
+            };
             if !error.is_retryable() || failure.is_token_failure {
                 return Err(self.refusal(error, unclear).await);
             }

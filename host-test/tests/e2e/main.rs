@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod conformance;
 mod contract;
 mod dialects;
 mod errors;

@@ -96,13 +96,13 @@ async fn an_action_that_is_dropped_ends_and_harms_no_other() {
     assert_eq!(gets, 1, "the dropped action sent nothing more: {targets:?}");
 }
 
-/// Runs this binary again, over the other component. What is left out is about the component over WASI, or about a hostile
-/// component of its own.
+/// Runs this binary again, over the other component. What is left out is about the component over WASI, about a hostile
+/// component of its own, or runs over both components by itself.
 #[test]
 fn all_tests_pass_over_steps() {
     let mut tests = Command::new(std::env::current_exe().unwrap());
     tests.env(ENGINE, "steps").env("RUST_BACKTRACE", "0");
-    for skipped in ["contract::", "gate::", "raw_steps::", "sandbox::", "without_imports::"] {
+    for skipped in ["conformance::", "contract::", "gate::", "raw_steps::", "sandbox::", "without_imports::"] {
         tests.args(["--skip", skipped]);
     }
     let output = tests.output().unwrap();
