@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use onepassword_users_component::COMPONENT;
-use onepassword_users_host::{Environment, Host, HostConfig, Manifest, Network, Options, Value, catalogue};
+use onepassword_users_host::{
+    Environment, Host, HostConfig, Manifest, Network, Options, Subject, SubjectKind, Value, catalogue,
+};
 use onepassword_users_simulator::{Config, Simulator};
 
 use crate::args::{Global, proxy};
@@ -110,12 +112,16 @@ impl Target {
         }
         let missing: Vec<String> =
             required.into_iter().filter(|name| !is_set(name)).map(Environment::variable).collect();
-        if !missing.is_empty() {
-            return Err(Failure::settings(format!(
+        if let Some(first) = missing.first() {
+            let mut failure = Failure::settings(format!(
                 "{} not set, but {} is; nothing was done. Set the missing ones, or unset all to use a simulated account.",
                 list(&missing, "is", "are"),
                 Environment::variable(set.first().unwrap_or(&"")),
-            )));
+            ));
+            let is_secret = catalogue::SECRETS.iter().any(|secret| Environment::variable(secret.name) == *first);
+            let kind = if is_secret { SubjectKind::Secret } else { SubjectKind::Setting };
+            failure.record.subject = Some(Subject { kind, name: first.clone() });
+            return Err(failure);
         }
         Ok(Self { options: options(values, global)?, simulator: None })
     }

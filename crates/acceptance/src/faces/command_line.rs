@@ -166,6 +166,10 @@ fn observed(form: Form, exit_code: Option<i32>, printed: Option<Value>, stderr: 
     }
     let mut take = |pointer: &str| printed.pointer_mut(pointer).map(Value::take);
     let no_member = || "a member of the output is missing".to_owned();
+    if let Some(record) = take("/error") {
+        let failed = Failed { record: Some(record), words: Some(stderr), exit_code, http_status: None };
+        return Ok(Observed { result: Err(failed), changed: None });
+    }
     let (result, changed) = match form {
         Form::Plain => (take("").ok_or_else(no_member)?, None),
         Form::User => (take("/user").ok_or_else(no_member)?, None),
@@ -184,7 +188,9 @@ fn observed(form: Form, exit_code: Option<i32>, printed: Option<Value>, stderr: 
             (result, Some(changed))
         }
     };
-    if exit_code != Some(0) || !stderr.is_empty() {
+    // A dry run has an exit code of its own.
+    let expected = if result.get("outcome").is_some_and(|outcome| outcome == "would-change") { 20 } else { 0 };
+    if exit_code != Some(expected) || !stderr.is_empty() {
         return Err(format!("a result was printed with the exit code {exit_code:?} and the words {stderr:?}"));
     }
     Ok(Observed { result: Ok(result), changed })
