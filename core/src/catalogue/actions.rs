@@ -318,8 +318,8 @@ pub const ACTIONS: [ActionEntry; 5] = [
                     r#"{"results":[{"input":"wendy@example.com","user":"#,
                     example_user!("suspended", "SUSPENDED"),
                     r#","error":null},{"input":"nobody@example.com","user":null,"error":{"code":"user-not-found","#,
-                    r#""class":"absent","message":"no user has the e-mail address \"nobody@example.com\"","#,
-                    r#""remedy":"Check the address, and that account-id is the account of the user.","retryable":false,"#,
+                    r#""class":"absent","message":"the account has no user with the e-mail address \"nobody@example.com\"","#,
+                    r#""remedy":"Check the id or address, and account-id.","retryable":false,"#,
                     r#""retry_after":null,"may_have_changed":false,"subject":null,"user_id":null,"candidates":[],"#,
                     r#""more_candidates":false,"service":null}}]}"#
                 ),
