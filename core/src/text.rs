@@ -47,7 +47,7 @@ impl fmt::Display for Quoted<'_> {
         for c in self.0.chars() {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
-                c if c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ') => {
+                c if is_unprintable(c) => {
                     write!(f, "\\u{{{:x}}}", u32::from(c))?;
                 }
                 c => f.write_char(c)?,
@@ -55,6 +55,14 @@ impl fmt::Display for Quoted<'_> {
         }
         f.write_char('"')
     }
+}
+
+/// True if a character does not show as one of its own: control characters, white space other than the plain space, line
+/// separators, and characters that are invisible or change the direction of others. In a log or on a terminal it could move the
+/// cursor, forge a line or hide a part of a text. Faces escape such characters in every text from outside.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ')
 }
 
 /// True if a text contains one of these parts, which are separated by `|`.

@@ -290,6 +290,17 @@ mod tests {
         }
     }
 
+    /// Generators of clients make the name of a package from the title. Words of ASCII letters give one in every language.
+    #[test]
+    fn row_79_the_title_makes_a_module_name_in_every_language() {
+        let openapi = openapi();
+        let title = openapi.pointer("/info/title").and_then(Value::as_str).unwrap();
+        let is_word = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().skip(1).all(|c| c.is_ascii_lowercase())
+        };
+        assert!(title.split(' ').all(is_word), "{title}");
+    }
+
     /// Every action of the catalogue is an operation: `list-users` is `listUsers`.
     #[test]
     fn openapi_has_every_action() {

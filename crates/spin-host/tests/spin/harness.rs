@@ -121,9 +121,24 @@ impl Harness {
         let lines = std::mem::take(&mut *self.lines.lock().unwrap());
         let parse = |line: &String| {
             assert!(is_clean(line), "it holds a secret: {line}");
+            let is_raw = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "\u{200b}\u{202e}".contains(c);
+            assert!(!line.contains(is_raw), "it holds an unprintable character: {line:?}");
             serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
         };
         lines.iter().map(parse).collect()
+    }
+
+    /// The log lines since the last call, once there are so many.
+    pub async fn log_of(&self, count: usize) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for _ in 0..200 {
+            lines.extend(self.log());
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("only {} log lines: {lines:?}", lines.len());
     }
 
     /// The number of requests to the service since the last call, and the number of token requests among them.
