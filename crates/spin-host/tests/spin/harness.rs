@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_simulator::{Config, Simulator};
 use onepassword_users_spin_host::{Application, Failure, Log, Manifest, Options, Server};
+use onepassword_users_test_kit::hostile::{self, Answer, Target};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -77,6 +78,22 @@ impl Setup {
     }
 }
 
+/// The base URL of a service whose users have long names: a whole list has some 35 MB, in 10 pages.
+pub async fn service_of_long_names() -> String {
+    let page = |_: usize, head: &str| {
+        if !head.contains("max_page_size=") {
+            return Answer::Open(hostile::ok(hostile::USER));
+        }
+        let number = head.split("page_token=").nth(1).map_or(0, |rest| rest[..1].parse::<u32>().unwrap());
+        let name = "n".repeat(3500);
+        let user = |n| format!(r#"{{"id":"U{number}N{n}","email":"a@example.com","display_name":"{name}"}}"#);
+        let users: Vec<String> = (0..1000).map(user).collect();
+        let next = if number < 9 { format!(r#","next_page_token":"{}""#, number + 1) } else { String::new() };
+        Answer::Open(hostile::ok(&format!(r#"{{"results":[{}]{next}}}"#, users.join(","))))
+    };
+    hostile::serve(Target::Api, Box::new(page)).await.0
+}
+
 /// A running application.
 pub struct Harness {
     pub simulator: Simulator,
@@ -118,7 +135,7 @@ impl Harness {
 
     /// The log lines since the last call, as JSON.
     pub fn log(&self) -> Vec<Value> {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        let lines = self.raw_log();
         let parse = |line: &String| {
             assert!(is_clean(line), "it holds a secret: {line}");
             let is_raw = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "\u{200b}\u{202e}".contains(c);
@@ -126,6 +143,11 @@ impl Harness {
             serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
         };
         lines.iter().map(parse).collect()
+    }
+
+    /// The log lines since the last call, also those that Rust's runtime writes when an instance dies.
+    pub fn raw_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lines.lock().unwrap())
     }
 
     /// The log lines since the last call, once there are so many.

@@ -7,7 +7,7 @@ use onepassword_users_simulator::{Config, Fault, Operation};
 use reqwest::Method;
 use serde_json::Value;
 
-use crate::harness::{Harness, READER, Response, Setup, WENDY, is_clean};
+use crate::harness::{Harness, READER, Response, Setup, WENDY, is_clean, service_of_long_names};
 
 /// Reads a complete stream, and returns its users and its page token.
 async fn complete_stream(harness: &Harness, path: &str) -> (Vec<Value>, Value) {
@@ -100,15 +100,14 @@ async fn row_71_eight_whole_lists_at_once_stay_within_the_sizing_rule() {
 /// Clients that request long lists and do not read them cannot exhaust the memory of an instance.
 #[tokio::test(flavor = "multi_thread")]
 async fn unread_lists_do_not_exhaust_the_memory() {
-    let setup = Setup::with(Config { users: 50_000, ..Config::default() }).await;
-    let harness = setup.serve().await;
+    let harness = Setup::new().await.set("base_url", &service_of_long_names().await).serve().await;
     let mut unread = Vec::new();
-    for _ in 0..12 {
+    for _ in 0..10 {
         let response = harness.request(Method::GET, "/v1/users").bearer_auth(READER).send().await.unwrap();
         assert!([200, 503].contains(&response.status().as_u16()), "{}", response.status());
         unread.push(response);
     }
-    assert_eq!(harness.get(&format!("/v1/users/{WENDY}")).await.status, 200, "other requests are served");
+    assert_eq!(harness.get("/v1/users/A").await.status, 200, "other requests are served");
     assert!(harness.server.peak_memory() < 320 * 1024 * 1024, "{} bytes", harness.server.peak_memory());
     let busy = unread.pop().unwrap();
     assert_eq!(busy.status(), 503, "the last is refused");
