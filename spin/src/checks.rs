@@ -32,7 +32,9 @@ struct Verdict {
 }
 
 impl Verdict {
-    const NONE: Self = Self { last: RefCell::new(None), is_pending: Cell::new(false) };
+    const fn new() -> Self {
+        Self { last: RefCell::new(None), is_pending: Cell::new(false) }
+    }
 
     /// The last verdict, if it may still be used.
     fn last(&self) -> Option<Result<(), Reason>> {
@@ -43,8 +45,8 @@ impl Verdict {
 }
 
 thread_local! {
-    static LIVE: Verdict = const { Verdict::NONE };
-    static READY: Verdict = const { Verdict::NONE };
+    static LIVE: Verdict = const { Verdict::new() };
+    static READY: Verdict = const { Verdict::new() };
     /// The last refusal of the settings or credentials by an action, and its time.
     static REFUSED: Cell<Option<(Duration, &'static str)>> = const { Cell::new(None) };
 }

@@ -142,6 +142,33 @@ async fn row_59_readers_who_do_not_read_are_cut_off() {
     drop(unread);
 }
 
+/// A whole list has an hour, however slow its pages are. The clock of the component runs a thousand times faster.
+#[tokio::test(flavor = "multi_thread")]
+async fn row_59_a_whole_list_has_a_time_limit() {
+    for accept in ["application/json", "application/x-ndjson"] {
+        let mut setup = Setup::with(Config { users: 8000, ..Config::default() }).await.set("deadline", "3600");
+        setup.clock_rate = 1000;
+        let harness = setup.serve().await;
+        for _ in 0..8 {
+            harness.simulator.inject(Operation::List, Fault::Delay(milliseconds(1000)));
+        }
+        let request = harness.request(Method::GET, "/v1/users").bearer_auth(READER).header("accept", accept);
+        let response = request.send().await.unwrap();
+        let is_stream = accept.ends_with("ndjson");
+        assert_eq!(response.status(), if is_stream { 200 } else { 504 });
+        let mut response = response;
+        let mut text = Vec::new();
+        while let Ok(Some(chunk)) = response.chunk().await {
+            text.extend_from_slice(&chunk);
+        }
+        let text = String::from_utf8(text).unwrap();
+        let last: Value = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        let problem = if is_stream { &last["error"] } else { &last };
+        assert_eq!(problem["code"], "list-timeout", "{last}");
+        assert_eq!(harness.log()[0]["outcome"], "list-timeout");
+    }
+}
+
 /// Searches of readers take turns, and a responder need not wait for them.
 #[tokio::test(flavor = "multi_thread")]
 async fn row_59_readers_leave_time_for_responders() {

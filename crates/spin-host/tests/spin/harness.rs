@@ -41,6 +41,7 @@ pub struct Setup {
     pub variables: BTreeMap<String, String>,
     pub max_memory: usize,
     pub failures: BTreeMap<String, Failure>,
+    pub clock_rate: u64,
 }
 
 impl Setup {
@@ -61,7 +62,7 @@ impl Setup {
         ];
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (max_memory, failures) = (512 * 1024 * 1024, BTreeMap::new());
-        Self { simulator, manifest: manifest(), variables, max_memory, failures }
+        Self { simulator, manifest: manifest(), variables, max_memory, failures, clock_rate: 1 }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -71,7 +72,8 @@ impl Setup {
 
     pub async fn serve(self) -> Harness {
         let (log, lines) = Log::collecting();
-        let options = Options { max_memory: self.max_memory, log, failures: self.failures };
+        let options =
+            Options { max_memory: self.max_memory, log, failures: self.failures, clock_rate: self.clock_rate };
         let application = Application::load(&self.manifest, &self.variables, options).unwrap();
         let server = Server::start(application, 0).await.unwrap();
         Harness { simulator: self.simulator, server, client: client(), lines }
