@@ -27,7 +27,7 @@ pub(crate) fn response_to_call(
     if let (400 | 403 | 409 | 412 | 422, Some(user_id)) = (response.status, call.changed_user()) {
         let user_id = user_id.into();
         match refusal::protection(&read.error) {
-            Some(Protection::LastOwner) if matches!(call, ApiCall::Suspend(_)) => {
+            Some(Protection::LastOwner) if matches!(call, ApiCall::Suspend(..)) => {
                 return Error::LastOwner { user_id, service: read.error };
             }
             Some(Protection::ExternallyManaged) => return Error::ExternallyManaged { user_id, service: read.error },
@@ -38,6 +38,7 @@ pub(crate) fn response_to_call(
         return error;
     }
     let (status, service) = (response.status, read.error.clone());
+    let has_page_token = matches!(call, ApiCall::List { page_token: Some(_), .. });
     match status {
         // A 5xx may come after a change was made, whatever its code.
         _ if status == 401 || status < 500 && is_about_token(&read, response) => {
@@ -46,11 +47,13 @@ pub(crate) fn response_to_call(
         403 => {
             Error::PermissionDenied { permission: call.permission(), user_id: call.user_id().map(Into::into), service }
         }
-        404 => not_found(call, read, settings),
-        405 | 410 | 501 => unknown_route(service, settings),
-        400 if matches!(call, ApiCall::List { page_token: Some(_), .. }) => {
+        // A token that was good once may be gone, or not be known any more.
+        400 | 412 | 416 | 422 if has_page_token => Error::PageTokenRefused { service: Some(service) },
+        404 | 410 if has_page_token && contains_any(&service.message.to_ascii_lowercase(), "page|cursor") => {
             Error::PageTokenRefused { service: Some(service) }
         }
+        404 => not_found(call, read, settings),
+        405 | 410 | 501 => unknown_route(service, settings),
         _ => failure(read, response, call.changed_user()),
     }
 }

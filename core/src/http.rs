@@ -83,6 +83,8 @@ pub struct Request {
     pub total_timeout: Duration,
     /// The id of the user that the request changes, if it changes one.
     pub changed_user: Option<String>,
+    /// The e-mail address of that user, as the service has it, for the driver's audit trail.
+    pub changed_email: Option<String>,
     /// The longest body to accept, in bytes. Beyond it a driver stops reading and reports [`TransportFault::TooLarge`].
     pub max_body: usize,
 }

@@ -100,7 +100,7 @@ pub use manifest::manifest;
 pub use redact::Redactor;
 pub use secret::Secret;
 pub use session::Session;
-pub use text::is_printable;
+pub use text::{is_printable, is_unprintable};
 pub use time::Instant;
 pub use values::base_url::{ApiVersion, ApiVersionError, BaseUrl, BaseUrlError};
 pub use values::change::{ChangeMode, ChangeOutcome, StateChange};

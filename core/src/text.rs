@@ -47,7 +47,7 @@ impl fmt::Display for Quoted<'_> {
         for c in self.0.chars() {
             match c {
                 '"' | '\\' => write!(f, "\\{c}")?,
-                c if c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ') => {
+                c if is_unprintable(c) => {
                     write!(f, "\\u{{{:x}}}", u32::from(c))?;
                 }
                 c => f.write_char(c)?,
@@ -55,6 +55,21 @@ impl fmt::Display for Quoted<'_> {
         }
         f.write_char('"')
     }
+}
+
+/// True if a character does not show as one of its own: control characters, white space other than the plain space, line
+/// separators, and characters that are invisible or change the direction of others. In a log or on a terminal it could move the
+/// cursor, forge a line or hide a part of a text. Faces escape such characters in every text from outside.
+#[must_use]
+pub fn is_unprintable(c: char) -> bool {
+    c.is_control() || is_invisible(c) || (c.is_whitespace() && c != ' ')
+}
+
+/// True if a character of a name may be shown to people as it is: it is not [unprintable](is_unprintable), or it is one of the
+/// spaces, joiners and selectors that names need in Japanese, Persian, the languages of India, and with emoji.
+#[must_use]
+pub fn is_printable(c: char) -> bool {
+    !is_unprintable(c) || matches!(c, '\u{a0}' | '\u{200c}' | '\u{200d}' | '\u{3000}' | '\u{fe00}'..='\u{fe0f}')
 }
 
 /// True if a text contains one of these parts, which are separated by `|`.
@@ -78,15 +93,6 @@ pub(crate) fn hex(digits: &str) -> Option<u32> {
 /// The text without ASCII white space and byte-order marks at its ends.
 pub(crate) fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '\u{feff}')
-}
-
-/// True if a character of a foreign text can be shown on a terminal or in a log: it moves no cursor, ends no line, hides nothing
-/// and does not turn the direction of other text. The joiners that Persian and Indic names need, and the selectors of emoji,
-/// are harmless.
-#[must_use]
-pub fn is_printable(c: char) -> bool {
-    let is_harmless = matches!(c, '\u{200c}' | '\u{200d}' | '\u{fe00}'..='\u{fe0f}');
-    !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}') && (is_harmless || !is_invisible(c))
 }
 
 /// True if a character shows nothing, or only changes how others show: joiners, direction marks, fillers, selectors, tags.

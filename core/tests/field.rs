@@ -970,3 +970,50 @@ fn nothing_is_suspended_while_the_protected_users_cannot_be_read() {
         );
     }
 }
+
+/// A driver can write an audit line before it sends a change: with the id, and the address that the service has.
+#[test]
+fn row_60_a_change_names_its_user_before_it_is_sent() {
+    for user in [wendy(), email("<WENDY@x.org>")] {
+        let mut named = Vec::new();
+        let mut service = change_service(200, SUSPENDED, &[SUSPENDED]);
+        let mut world = world(|request| {
+            if is_list(request) {
+                return answer(200, &page(&[WENDY], ""));
+            }
+            let of_change = (request.changed_user.clone(), request.changed_email.clone());
+            assert_eq!(of_change.0.is_some(), is_change(request));
+            named.extend(is_change(request).then_some(of_change));
+            service(request)
+        });
+        world.run(Session::new().suspend_user(user, ChangeMode::Apply)).unwrap();
+        drop(world);
+        assert_eq!(named, [(Some("WENDY".into()), Some("wendy@x.org".into()))]);
+    }
+}
+
+/// A page token that was good once has a code of its own, also if the service does not say 400.
+#[test]
+fn row_75_a_page_token_that_is_not_known_any_more_has_its_own_code() {
+    for (status, body, code) in [
+        (400, r#"{"code":3,"message":"invalid page_token","details":[]}"#, ErrorCode::PageTokenRefused),
+        (404, r#"{"code":5,"message":"page token not found","details":[]}"#, ErrorCode::PageTokenRefused),
+        (410, r#"{"code":9,"message":"the cursor has expired","details":[]}"#, ErrorCode::PageTokenRefused),
+        (412, r#"{"code":9,"message":"stale","details":[]}"#, ErrorCode::PageTokenRefused),
+        (422, "", ErrorCode::PageTokenRefused),
+        (404, NOT_FOUND, ErrorCode::Misconfigured),
+        (410, "", ErrorCode::Misconfigured),
+    ] {
+        let mut world = world(|request| {
+            if request.path_and_query.contains("page_token=") {
+                return answer(status, body);
+            }
+            answer(200, &page(&[WENDY], r#","next_page_token":"+/-=""#))
+        });
+        let session = Session::new();
+        let first = ListQuery { limit: Some(1), ..ListQuery::default() };
+        let page_token = world.run(session.list_users(first)).unwrap().next_page_token;
+        let error = world.run(session.list_users(ListQuery { page_token, ..ListQuery::default() })).unwrap_err();
+        assert_eq!(error.code(), code, "{status}: {error}");
+    }
+}

@@ -32,6 +32,32 @@ pub struct Caller {
     pub role: Role,
 }
 
+/// The credential of an `Authorization: Bearer` header (RFC 6750, section 2.1), which has the form of a key.
+#[derive(Clone, Copy)]
+pub struct Credential<'a>(&'a [u8]);
+
+impl std::fmt::Debug for Credential<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+impl<'a> Credential<'a> {
+    /// Takes the credential out of the header. `None` if it cannot be a key, so that the keys need not be looked up.
+    #[must_use]
+    pub fn parse(authorization: &'a [u8]) -> Option<Self> {
+        let (scheme, key) = authorization.split_at_checked("Bearer ".len())?;
+        let key = key.trim_ascii();
+        let is_key = (MIN_KEY_CHARS..=MAX_KEY_CHARS).contains(&key.len()) && key.iter().copied().all(is_token);
+        (scheme.eq_ignore_ascii_case(b"Bearer ") && is_key).then_some(Self(key))
+    }
+}
+
+/// True if a key may have this character.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte)
+}
+
 /// The accepted keys.
 #[derive(Debug)]
 pub struct Keys(Vec<(Caller, Secret)>);
@@ -62,15 +88,9 @@ impl Keys {
         Ok(Self(keys))
     }
 
-    /// Finds the caller of an `Authorization: Bearer` header (RFC 6750, section 2.1); `None` if its key is not accepted.
-    /// Compares it with every key, in constant time.
+    /// Finds the caller of a credential; `None` if it is not accepted. Compares it with every key, in constant time.
     #[must_use]
-    pub fn authenticate(self, authorization: &[u8]) -> Option<Caller> {
-        let (scheme, key) = authorization.split_at_checked("Bearer ".len())?;
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-            return None;
-        }
-        let key = key.trim_ascii();
+    pub fn authenticate(self, Credential(key): Credential<'_>) -> Option<Caller> {
         let mut found = None;
         for (caller, own) in self.0 {
             if bool::from(own.expose().as_bytes().ct_eq(key)) {
@@ -106,7 +126,6 @@ fn list(name: &str, kind: &str, role: Role, text: &str) -> Result<Vec<(Caller, S
         if key.len() < MIN_KEY_CHARS {
             return problem(&format!("is a key of less than {MIN_KEY_CHARS} characters"));
         }
-        let is_token = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
         if key.len() > MAX_KEY_CHARS || !key.bytes().all(is_token) {
             return problem("is not a valid bearer token: a key has at most 512 letters, digits and -._~+/=");
         }
@@ -126,7 +145,8 @@ mod tests {
 
     fn authenticate(authorization: &str) -> Option<(String, Role)> {
         let keys = Keys::parse(&format!("{A},\n soc:{B}"), &format!(" ir-2026:{C} ")).unwrap();
-        keys.authenticate(authorization.as_bytes()).map(|caller| (caller.label, caller.role))
+        let caller = keys.authenticate(Credential::parse(authorization.as_bytes())?);
+        caller.map(|caller| (caller.label, caller.role))
     }
 
     #[test]
@@ -146,6 +166,15 @@ mod tests {
         for authorization in ["", "Bearer", "Bearer ", A, &format!("Basic {A}"), &format!("Bearer{A}"), "\u{fffd}"] {
             assert_eq!(authenticate(authorization), None, "{authorization}");
         }
+    }
+
+    #[test]
+    fn row_59_a_header_that_cannot_be_a_key_is_refused_without_a_look_at_the_keys() {
+        for authorization in ["", "Bearer", "Bearer ", "Bearer a", A, &format!("Basic {A}"), &format!("Bearer {A}!")] {
+            assert!(Credential::parse(authorization.as_bytes()).is_none(), "{authorization}");
+        }
+        assert!(Credential::parse(format!("Bearer {}", "k".repeat(513)).as_bytes()).is_none());
+        assert!(Credential::parse(format!("Bearer {C}").as_bytes()).is_some());
     }
 
     #[test]

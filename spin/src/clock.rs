@@ -1,10 +1,16 @@
-//! Waits and timeouts.
+//! Time, waits and timeouts.
 
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;
 
 use futures::future::{Either, select};
+use spin_sdk::wasip3::clocks::monotonic_clock;
+
+/// The time on the monotonic clock, from any origin.
+pub(crate) fn now() -> Duration {
+    Duration::from_nanos(monotonic_clock::now())
+}
 
 /// Waits.
 pub(crate) async fn sleep(duration: Duration) {

@@ -13,7 +13,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::problem::Problem;
 use crate::route::user_ref;
 
-/// The options of a change. An empty body is the same as `{}`.
+/// The most users of a list in one JSON object, which an instance holds as a whole: some 17 MB. A stream may have more.
+pub const MAX_JSON_USERS: u32 = 50_000;
+
+/// The options of a change. A request without a body and without a `Content-Type` of JSON is the same as `{}`.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 #[serde(default, deny_unknown_fields)]
@@ -160,7 +163,7 @@ pub struct FoundUser {
     pub error: Option<Failure>,
 }
 
-/// The application runs and has usable keys.
+/// The application runs, and has what it checked.
 #[derive(Debug, Serialize)]
 #[cfg_attr(test, derive(JsonSchema))]
 pub struct Health {

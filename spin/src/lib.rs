@@ -3,7 +3,7 @@
 //! ```text
 //!   request ───▶ service ──▶ access (authentication) ──▶ route (parsing) ──▶ driver ◀──▶ core
 //!                   │                                                          │
-//!   response ◀── json, problem, list                                  http ◀───┴───▶ Spin's variables
+//!   response ◀──  body  ◀── json, problem, list                       http ◀───┴───▶ Spin's variables
 //! ```
 //!
 //! Routes, fields and errors of 1Password are known to the core only. The modules that need no platform (authentication,
@@ -16,6 +16,7 @@ extern crate alloc;
 pub mod access;
 pub mod json;
 pub mod log;
+pub mod origin;
 pub mod problem;
 pub mod route;
 #[cfg(test)]
@@ -23,6 +24,10 @@ mod schema;
 #[cfg(test)]
 mod variables;
 
+#[cfg(target_family = "wasm")]
+mod body;
+#[cfg(target_family = "wasm")]
+mod checks;
 #[cfg(target_family = "wasm")]
 mod clock;
 #[cfg(target_family = "wasm")]
@@ -39,6 +44,8 @@ mod list;
 mod log_line;
 #[cfg(target_family = "wasm")]
 mod service;
+#[cfg(target_family = "wasm")]
+mod turns;
 
 /// The OpenAPI 3.1 description of the API. Tests write its schemas and its problems.
 pub const OPENAPI: &str = include_str!("../openapi.json");

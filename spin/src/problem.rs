@@ -1,10 +1,10 @@
 //! Failures as problem documents (RFC 9457), with their HTTP statuses.
 
 use onepassword_users_core::catalogue::{ErrorEntry, FailureClass};
-use onepassword_users_core::{
-    ArgumentError, Code, Error, Failure, MAX_LISTING, MAX_USERS, TransportFault, UnavailableCause,
-};
+use onepassword_users_core::{ArgumentError, Code, Error, Failure, MAX_LISTING, TransportFault, UnavailableCause};
 use serde::{Serialize, Serializer};
+
+use crate::json::MAX_JSON_USERS;
 
 /// A kind of problem: an error of the core's catalogue, or one of this API's own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +47,7 @@ impl From<&ErrorEntry> for Kind {
 }
 
 /// All kinds of this API's own.
-pub const KINDS: [Kind; 14] = [
+pub const KINDS: [Kind; 16] = [
     KEYS_NOT_USABLE,
     KEYS_NOT_READABLE,
     UNAUTHORIZED,
@@ -62,6 +62,8 @@ pub const KINDS: [Kind; 14] = [
     INCOMPLETE_BODY,
     BODY_TIMEOUT,
     BUSY,
+    LIST_TIMEOUT,
+    NOT_READY,
 ];
 
 /// The configured keys cannot be used.
@@ -170,7 +172,8 @@ pub const INVALID_BODY: Kind = Kind {
     class: FailureClass::Caller,
     status: 400,
     title: "The body has unknown or invalid content",
-    cause: "the body is empty, or has an unknown member, a member twice, or a value of the wrong type",
+    cause: "the body is empty although it is declared as JSON or needed, or has an unknown member, a member twice, or a value of \
+            the wrong type",
     remedy: "correct the body",
 };
 
@@ -194,14 +197,34 @@ pub const BODY_TIMEOUT: Kind = Kind {
     remedy: "send the request again",
 };
 
-/// Other lists use the memory.
+/// Other lists and searches use the memory or the time.
 pub const BUSY: Kind = Kind {
     code: "busy",
     class: FailureClass::Retry,
     status: 503,
-    title: "There are too many long lists at once",
-    cause: "other lists use the memory that an instance has for lists",
+    title: "There are too many lists and searches at once",
+    cause: "other lists and searches use the memory or the time that an instance has for them",
     remedy: "try later, or list in parts, with `limit` and `page_token`",
+};
+
+/// A list took too long.
+pub const LIST_TIMEOUT: Kind = Kind {
+    code: "list-timeout",
+    class: FailureClass::Retry,
+    status: 504,
+    title: "The list took too long",
+    cause: "the whole list took longer than an hour",
+    remedy: "list in parts, with `limit` and `page_token`",
+};
+
+/// The settings or secrets do not allow any action.
+pub const NOT_READY: Kind = Kind {
+    code: "not-ready",
+    class: FailureClass::Settings,
+    status: 503,
+    title: "The service is not ready",
+    cause: "a setting or secret is missing, is not well-formed or cannot be read, or 1Password refused them a moment ago",
+    remedy: "the log of the service says which; `POST /v1/test` tests them",
 };
 
 /// A problem document: the members of RFC 9457, and those of a failure.
@@ -209,7 +232,7 @@ pub const BUSY: Kind = Kind {
 pub struct Problem {
     /// The failure. Its code is the kind of the problem.
     pub failure: Failure<Kind>,
-    /// The method that the resource supports, for the header `Allow`. Not a member of the document.
+    /// The methods that the resource supports, for the header `Allow`. Not a member of the document.
     pub allow: Option<&'static str>,
 }
 
@@ -226,10 +249,14 @@ impl Problem {
         self.failure.code
     }
 
-    /// The configured keys are not usable, or not readable. The response does not say why, since the caller is not
-    /// authenticated.
+    /// The configured keys are not usable or not readable, or the service is not ready. The response does not say why, since
+    /// the caller is not authenticated.
     #[must_use]
-    pub fn keys(kind: Kind) -> Self {
+    pub fn of_service(kind: Kind) -> Self {
+        if kind == NOT_READY {
+            let remedy = "Look in the log of the service for the problem, and test it with POST /v1/test.";
+            return Self::new(kind, "the settings or secrets of the service do not allow any action", remedy);
+        }
         let message = if kind == KEYS_NOT_READABLE { "cannot be read" } else { "are not usable" };
         Self::new(
             kind,
@@ -260,17 +287,24 @@ impl Problem {
         if is_long {
             problem.failure.remedy = format!(
                 "List the account in parts, with limit and page_token. One user per line (Accept: application/x-ndjson) \
-                 allows up to {MAX_LISTING} users, one JSON object up to {MAX_USERS}."
+                 allows up to {MAX_LISTING} users, one JSON object up to {MAX_JSON_USERS}."
             );
         }
         problem
     }
 
-    /// Other lists use the memory that an instance has for lists.
+    /// Other lists and searches use the memory or the time that an instance has for them.
     #[must_use]
     pub fn busy() -> Self {
         let remedy = "Try again later, or list the account in parts, with limit and page_token.";
-        Self::new(BUSY, "too many long lists are being sent at once", remedy)
+        Self::new(BUSY, "too many lists and searches are under way at once", remedy)
+    }
+
+    /// A list took too long.
+    #[must_use]
+    pub fn list_timeout() -> Self {
+        let remedy = "List the account in parts, with limit and page_token.";
+        Self::new(LIST_TIMEOUT, "the list was not done within an hour", remedy)
     }
 
     /// An invalid argument.

@@ -38,23 +38,37 @@ pub enum Route {
     OpenApi,
     /// Check that the application runs.
     Health,
+    /// Check that the settings and secrets allow actions.
+    Ready,
 }
 
 /// The remedy for an unknown path or method: a verb of a change may be misspelt.
 const USER_ROUTES: &str = "A user is looked up with GET /v1/users/{user}, several with POST /v1/users:find, and a user is \
                      changed with POST /v1/users/{user}:suspend or POST /v1/users/{user}:reactivate.";
 
-/// The path of the health check, the only one that needs no key.
+/// The path of the health check.
 pub const HEALTH: &str = "/healthz";
+/// The path of the readiness check.
+pub const READY: &str = "/readyz";
+/// The paths that need no key.
+pub const PUBLIC: [&str; 2] = [HEALTH, READY];
+
+type Change = fn(UserRef) -> Route;
+/// The verbs of changes, at the end of a path.
+const CHANGES: [(&str, Change); 2] = [(":suspend", Route::Suspend), (":reactivate", Route::Reactivate)];
 
 impl Route {
-    /// Parses a request without its body. `accept` is the value of the `Accept` header.
+    /// Parses a request without its body. `accept` is the value of the `Accept` header. `HEAD` is the same as `GET`.
+    ///
+    /// Verbs are looked for in the path as it was sent, so that a rule on paths in front of this API sees the same one. A verb
+    /// that is percent-encoded is no verb.
     ///
     /// # Errors
     ///
     /// An unknown resource, method or parameter, or an invalid argument.
     pub fn parse(method: &str, path: &str, query: Option<&str>, accept: &[u8]) -> Result<Self, Problem> {
         let query = query.unwrap_or_default();
+        let method = if method == "HEAD" { "GET" } else { method };
         match path {
             "/v1/users" => {
                 require_method("GET", method)?;
@@ -75,10 +89,10 @@ impl Route {
                 no_parameters(query)?;
                 return Ok(Self::OpenApi);
             }
-            HEALTH => {
+            HEALTH | READY => {
                 require_method("GET", method)?;
                 no_parameters(query)?;
-                return Ok(Self::Health);
+                return Ok(if path == READY { Self::Ready } else { Self::Health });
             }
             _ => {}
         }
@@ -87,17 +101,18 @@ impl Route {
             let remedy = format!("GET /openapi.json describes all resources. {USER_ROUTES}");
             return Err(Problem::new(problem::NOT_FOUND, "there is no such resource", remedy));
         };
-        let Ok(user) = percent_decode_str(user).decode_utf8() else {
+        let change = CHANGES.iter().find_map(|(verb, change)| Some((user.strip_suffix(verb)?, change)));
+        let Ok(user) = percent_decode_str(change.map_or(user, |(user, _)| user)).decode_utf8() else {
             return Err(Problem::argument("user", "its percent-encoding is not valid UTF-8"));
         };
-        type Change = fn(UserRef) -> Route;
-        let changes: [(&str, Change); 2] = [(":suspend", Self::Suspend), (":reactivate", Self::Reactivate)];
-        for (verb, change) in changes {
-            if let Some(user) = user.strip_suffix(verb) {
-                require_method("POST", method)?;
-                no_parameters(query)?;
-                return Ok(change(user_ref(user)));
-            }
+        if let Some((_, change)) = change {
+            require_method("POST", method)?;
+            no_parameters(query)?;
+            return Ok(change(user_ref(&user)));
+        }
+        if CHANGES.iter().any(|(verb, _)| user.ends_with(verb)) {
+            let message = "there is no such resource: a verb must not be percent-encoded";
+            return Err(Problem::new(problem::NOT_FOUND, message, USER_ROUTES));
         }
         require_method("GET", method).map_err(|mut problem| {
             problem.failure.remedy = USER_ROUTES.into();
@@ -113,7 +128,7 @@ impl Route {
         match self {
             Self::Suspend(_) | Self::Reactivate(_) => Some(Role::Responder),
             Self::List { .. } | Self::Get(_) | Self::Find | Self::Test | Self::OpenApi => Some(Role::Reader),
-            Self::Health => None,
+            Self::Health | Self::Ready => None,
         }
     }
 
@@ -129,6 +144,7 @@ impl Route {
             Self::Test => "test",
             Self::OpenApi => "openapi",
             Self::Health => "health",
+            Self::Ready => "ready",
         }
     }
 
@@ -140,7 +156,7 @@ impl Route {
                 let (UserRef::Id(user) | UserRef::Email(user) | UserRef::Known { id: user, .. }) = user;
                 Some(user)
             }
-            Self::List { .. } | Self::Find | Self::Test | Self::OpenApi | Self::Health => None,
+            Self::List { .. } | Self::Find | Self::Test | Self::OpenApi | Self::Health | Self::Ready => None,
         }
     }
 
@@ -150,7 +166,7 @@ impl Route {
         match self {
             Self::Suspend(_) | Self::Reactivate(_) | Self::Test => Some(MAX_OPTIONS_BODY),
             Self::Find => Some(MAX_FIND_BODY),
-            Self::List { .. } | Self::Get(_) | Self::OpenApi | Self::Health => None,
+            Self::List { .. } | Self::Get(_) | Self::OpenApi | Self::Health | Self::Ready => None,
         }
     }
 
@@ -169,12 +185,20 @@ const CHANGE_REMEDY: &str = "Send {\"dry_run\":true}, {}, or no body.";
 const EMPTY_REMEDY: &str = "Send {}, or no body.";
 const FIND_REMEDY: &str = "Send {\"users\":[…]} with at most 1,000 ids, addresses and objects with id, email or both.";
 
-/// Parses the body of a change: a JSON object, or nothing.
+/// Parses the body of a change: a JSON object, or nothing. An empty body that is declared as JSON has lost its options on the
+/// way, `dry_run` perhaps, and is refused.
 ///
 /// # Errors
 ///
-/// A media type other than JSON, malformed JSON, or an unknown, duplicate or mistyped member.
+/// A media type other than JSON, malformed or missing JSON, or an unknown, duplicate or mistyped member.
 pub fn change_options(content_type: Option<&[u8]>, body: &[u8]) -> Result<ChangeOptions, Problem> {
+    let media_type = media_type(content_type).to_ascii_lowercase();
+    if body.is_empty() && (media_type == b"application/json" || media_type.ends_with(b"+json")) {
+        let remedy =
+            "Send {} to make the change, or {\"dry_run\":true}; or send neither a body nor the header Content-Type.";
+        let message = "the body is empty, but it is declared as JSON";
+        return Err(Problem::new(problem::INVALID_BODY, message, remedy));
+    }
     options(content_type, body, CHANGE_REMEDY)
 }
 
@@ -214,10 +238,14 @@ fn options<T: Default + DeserializeOwned>(
     if body.is_empty() { Ok(T::default()) } else { object(content_type, body, remedy) }
 }
 
+/// The media type of a `Content-Type` header, without its parameters.
+fn media_type(content_type: Option<&[u8]>) -> &[u8] {
+    content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default().trim_ascii()
+}
+
 /// Parses a JSON object.
 fn object<T: DeserializeOwned>(content_type: Option<&[u8]>, body: &[u8], remedy: &str) -> Result<T, Problem> {
-    let media_type = content_type.and_then(|value| value.split(|byte| *byte == b';').next()).unwrap_or_default();
-    if !media_type.trim_ascii().eq_ignore_ascii_case(b"application/json") {
+    if !media_type(content_type).eq_ignore_ascii_case(b"application/json") {
         let remedy = format!("Send the header Content-Type: application/json. {remedy}");
         return Err(Problem::new(problem::UNSUPPORTED_MEDIA_TYPE, "the body is not declared as JSON", remedy));
     }
@@ -248,7 +276,7 @@ fn require_method(allowed: &'static str, method: &str) -> Result<(), Problem> {
     }
     let message = format!("this resource supports only {allowed}");
     let problem = Problem::new(problem::METHOD_NOT_ALLOWED, message, format!("Use {allowed}."));
-    Err(Problem { allow: Some(allowed), ..problem })
+    Err(Problem { allow: Some(if allowed == "GET" { "GET, HEAD" } else { allowed }), ..problem })
 }
 
 /// A text with an `@` is an address, any other an id.
@@ -278,10 +306,14 @@ fn no_parameters(query: &str) -> Result<(), Problem> {
     parameters(query, []).map(|[]| ())
 }
 
-/// Parses the query: each of these parameters at most once, and no others.
+/// Parses the query: each of these parameters at most once, and no others. A plus sign is a plus sign: the query is no form, and
+/// page tokens of other services have such signs.
 fn parameters<const N: usize>(query: &str, names: [&'static str; N]) -> Result<[Option<String>; N], Problem> {
     let mut values = [const { None }; N];
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+    for part in query.split('&').filter(|part| !part.is_empty()) {
+        let (name, value) = part.split_once('=').unwrap_or((part, ""));
+        let decode = |text| percent_decode_str(text).decode_utf8_lossy();
+        let (name, value) = (decode(name), decode(value));
         let known = names.iter().zip(&mut values).find(|(known, _)| **known == name);
         let Some((name, place)) = known else {
             let remedy = match names.as_slice() {
@@ -341,13 +373,13 @@ mod tests {
         assert_eq!(parse("GET", "/v1/users?"), list(None, None, None));
         assert_eq!(
             parse("GET", "/v1/users?limit=250000&state=suspended&page_token=a%2Bb+c"),
-            list(Some(StateFilter::Suspended), Some(250_000), Some("a+b c"))
+            list(Some(StateFilter::Suspended), Some(250_000), Some("a+b+c"))
         );
         assert_eq!(parse("GET", "/v1/users/WENDY"), Ok(Route::Get(id("WENDY"))));
         for user in ["wendy+x@example.com", "wendy%2bx%40example.com"] {
             assert_eq!(parse("GET", &format!("/v1/users/{user}")), Ok(Route::Get(email())));
             assert_eq!(parse("POST", &format!("/v1/users/{user}:suspend")), Ok(Route::Suspend(email())));
-            assert_eq!(parse("POST", &format!("/v1/users/{user}%3Areactivate")), Ok(Route::Reactivate(email())));
+            assert_eq!(parse("POST", &format!("/v1/users/{user}:reactivate")), Ok(Route::Reactivate(email())));
         }
         assert_eq!(parse("GET", "/v1/users/a%2Fb"), Ok(Route::Get(id("a/b"))), "the core refuses it");
         assert_eq!(parse("POST", "/v1/users/:suspend"), Ok(Route::Suspend(id(""))), "and this");
@@ -365,7 +397,9 @@ mod tests {
         }
         for (method, path) in [
             ("POST", "/v1/users"),
-            ("HEAD", "/v1/users"),
+            ("HEAD", "/v1/users/A:suspend"),
+            ("HEAD", "/v1/test"),
+            ("head", "/v1/users"),
             ("get", "/v1/users"),
             ("DELETE", "/v1/users/A"),
             ("GET", "/v1/users/A:suspend"),
@@ -411,7 +445,51 @@ mod tests {
         for verb in ["suspend", "reactivate"] {
             assert_eq!(parse("POST", &format!("/v1/users/A:{verb}")).unwrap().required_role(), Some(Role::Responder));
         }
-        assert_eq!(parse("GET", HEALTH).unwrap().required_role(), None);
+        for path in PUBLIC {
+            assert_eq!(parse("GET", path).unwrap().required_role(), None);
+        }
+    }
+
+    #[test]
+    fn row_61_a_verb_that_is_encoded_is_no_verb() {
+        for user in ["A%3Asuspend", "A%3asuspend", "A%3As%75spend", "A:s%75spend", "A:suspen%64", "a%40b%3Areactivate"]
+        {
+            for method in ["GET", "POST"] {
+                assert_eq!(parse(method, &format!("/v1/users/{user}")), Err("not-found"), "{method} {user}");
+            }
+        }
+        // Decoded once: the core refuses this id.
+        assert_eq!(parse("GET", "/v1/users/A%253Asuspend"), Ok(Route::Get(UserRef::Id("A%3Asuspend".into()))));
+        assert_eq!(parse("POST", "/v1/users%3Afind"), Err("not-found"));
+        assert_eq!(parse("POST", "/v1/users/A%3Asuspend:suspend"), Ok(Route::Suspend(UserRef::Id("A:suspend".into()))));
+    }
+
+    #[test]
+    fn row_61_a_plus_sign_in_a_query_is_a_plus_sign() {
+        assert_eq!(parse("GET", "/v1/users?page_token=ab+/c=="), list(None, None, Some("ab+/c==")));
+        assert_eq!(parse("GET", "/v1/users?page_token=ab%2B%2Fc%3D%3D&"), list(None, None, Some("ab+/c==")));
+        assert_eq!(parse("GET", "/v1/users?page%5Ftoken=a%20b"), list(None, None, Some("a b")));
+    }
+
+    #[test]
+    fn row_61_head_is_the_same_as_get() {
+        for path in ["/v1/users", "/v1/users/A", "/openapi.json", HEALTH, READY] {
+            assert_eq!(parse("HEAD", path), parse("GET", path));
+        }
+        let problem = Route::parse("PUT", "/v1/users", None, b"").unwrap_err();
+        assert_eq!(problem.allow, Some("GET, HEAD"));
+    }
+
+    #[test]
+    fn row_61_an_empty_body_that_is_declared_as_json_is_refused() {
+        for content_type in
+            ["application/json", "Application/JSON; charset=utf-8", " application/json", "application/vnd.x+json"]
+        {
+            let problem = change_options(Some(content_type.as_bytes()), b"").unwrap_err();
+            assert_eq!(problem.kind().code, "invalid-body", "{content_type}");
+            assert!(problem.failure.remedy.starts_with("Send {} to make the change"), "{}", problem.failure.remedy);
+        }
+        assert_eq!(change_options(None, b"").unwrap(), ChangeOptions::default());
     }
 
     #[test]

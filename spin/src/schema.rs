@@ -215,8 +215,20 @@ mod tests {
         let mut schemas = serialized.take_definitions(true);
         // Where a type is in both, requests are the stricter ones.
         schemas.append(&mut deserialized.take_definitions(true));
+        schemas.values_mut().for_each(as_enum);
         schemas.sort_keys();
         schemas.into()
+    }
+
+    /// Writes a choice of texts as `enum`, which generators of clients know better than a `oneOf` of constants.
+    fn as_enum(schema: &mut Value) {
+        let Some(cases) = schema.get("oneOf").and_then(Value::as_array) else { return };
+        let Some(names) = cases.iter().map(|case| case.get("const")).collect::<Option<Vec<_>>>() else { return };
+        let text = |case: &Value, member: &str| case.get(member).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let meanings: Vec<String> =
+            cases.iter().map(|case| format!("`{}`: {}", text(case, "const"), text(case, "description"))).collect();
+        let description = format!("{} {}", text(schema, "description"), meanings.join(" "));
+        *schema = json!({ "description": description, "enum": names, "type": "string" });
     }
 
     /// The descriptions of all codes: those of the catalogue and those of this API.
@@ -288,6 +300,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// Generators of clients make the name of a package from the title. Words of ASCII letters give one in every language.
+    #[test]
+    fn row_79_the_title_makes_a_module_name_in_every_language() {
+        let openapi = openapi();
+        let title = openapi.pointer("/info/title").and_then(Value::as_str).unwrap();
+        let is_word = |word: &str| {
+            word.starts_with(|c: char| c.is_ascii_uppercase()) && word.chars().skip(1).all(|c| c.is_ascii_lowercase())
+        };
+        assert!(title.split(' ').all(is_word), "{title}");
     }
 
     /// Every action of the catalogue is an operation: `list-users` is `listUsers`.

@@ -50,7 +50,7 @@ pub(crate) async fn change(
         Target::Id(_) => None,
         Target::Email(email) | Target::Known(_, email) => Some(email),
     };
-    let user = Change { client, id: &id, email, target }.send().await?;
+    let user = Change { client, id: &id, email, found_email: &found.email, target }.send().await?;
     Ok(StateChange { user, outcome: ChangeOutcome::Changed })
 }
 
@@ -60,6 +60,8 @@ struct Change<'a> {
     id: &'a UserId,
     /// The address that the caller named the user by.
     email: Option<&'a Email>,
+    /// The address that the service has for the user.
+    found_email: &'a str,
     target: TargetState,
 }
 
@@ -68,8 +70,8 @@ impl Change<'_> {
     /// again. From then on no failure denies that something may have changed: the request may still take effect.
     async fn send(&self) -> Result<User, Error> {
         let call = match self.target {
-            TargetState::Suspended => ApiCall::Suspend(self.id),
-            TargetState::Active => ApiCall::Reactivate(self.id),
+            TargetState::Suspended => ApiCall::Suspend(self.id, self.found_email),
+            TargetState::Active => ApiCall::Reactivate(self.id, self.found_email),
         };
         let mut unclear: Option<Error> = None;
         let mut attempt = 1;

@@ -29,10 +29,10 @@ pub(crate) enum ApiCall<'a> {
     List { state: Option<StateFilter>, page_size: usize, page_token: Option<&'a str> },
     /// One user.
     Get(&'a UserId),
-    /// The suspension of a user.
-    Suspend(&'a UserId),
-    /// The reactivation of a user.
-    Reactivate(&'a UserId),
+    /// The suspension of a user, and the e-mail address that the service has for the user.
+    Suspend(&'a UserId, &'a str),
+    /// The reactivation of a user, and the e-mail address.
+    Reactivate(&'a UserId, &'a str),
 }
 
 impl ApiCall<'_> {
@@ -41,8 +41,8 @@ impl ApiCall<'_> {
         match self {
             Self::List { .. } => "list users",
             Self::Get(_) => "get users",
-            Self::Suspend(_) => "suspend users",
-            Self::Reactivate(_) => "reactivate users",
+            Self::Suspend(..) => "suspend users",
+            Self::Reactivate(..) => "reactivate users",
         }
     }
 
@@ -50,7 +50,7 @@ impl ApiCall<'_> {
     pub(crate) fn user_id(&self) -> Option<&str> {
         match self {
             Self::List { .. } => None,
-            Self::Get(id) | Self::Suspend(id) | Self::Reactivate(id) => Some(id.as_str()),
+            Self::Get(id) | Self::Suspend(id, _) | Self::Reactivate(id, _) => Some(id.as_str()),
         }
     }
 
@@ -59,9 +59,17 @@ impl ApiCall<'_> {
         self.user_id().filter(|_| self.is_change())
     }
 
+    /// The e-mail address of that user.
+    fn changed_email(&self) -> Option<&str> {
+        match self {
+            Self::List { .. } | Self::Get(_) => None,
+            Self::Suspend(_, email) | Self::Reactivate(_, email) => Some(email),
+        }
+    }
+
     /// True if the call changes a user.
     pub(crate) fn is_change(&self) -> bool {
-        matches!(self, Self::Suspend(_) | Self::Reactivate(_))
+        matches!(self, Self::Suspend(..) | Self::Reactivate(..))
     }
 
     /// The request of this call.
@@ -77,13 +85,14 @@ impl ApiCall<'_> {
                 }
             }
             Self::Get(user) => path.push_str(&format!("/{}", user.as_str())),
-            Self::Suspend(user) => path.push_str(&format!("/{}:suspend", user.as_str())),
-            Self::Reactivate(user) => path.push_str(&format!("/{}:reactivate", user.as_str())),
+            Self::Suspend(user, _) => path.push_str(&format!("/{}:suspend", user.as_str())),
+            Self::Reactivate(user, _) => path.push_str(&format!("/{}:reactivate", user.as_str())),
         }
         // A change has an empty body. Its length is announced, because some servers wait for a body otherwise.
         let (method, body) = if self.is_change() { (Method::Post, Some(&[][..])) } else { (Method::Get, None) };
         let mut request = request(settings, method, path, authorization("Bearer ", token.expose()), body);
         request.changed_user = self.changed_user().map(ToOwned::to_owned);
+        request.changed_email = self.changed_email().map(ToOwned::to_owned);
         request
     }
 }
@@ -127,6 +136,7 @@ fn request(
         idle_timeout: settings.timeout,
         total_timeout: settings.deadline,
         changed_user: None,
+        changed_email: None,
         max_body: MAX_RESPONSE_BODY,
     }
 }

@@ -1,4 +1,7 @@
 //! The instances of an application: their start, their load and their end. The numbers are Spin's defaults.
+//!
+//! Spin fills its instances with the same [`ProxyHandler`](wasmtime_wasi_http::handler::ProxyHandler): an instance takes a request
+//! only while it is idle or all its requests wait. Otherwise another one is started, so a burst starts several.
 
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
@@ -30,7 +33,7 @@ impl HandlerState for Instances {
 
     async fn instantiate(&self) -> wasmtime::Result<handler::Instance<State, Expiration, Worker>> {
         let Application { component, options, outbound, variables, counts, .. } = &self.0;
-        let state = State::new(outbound.clone(), variables.clone(), &options.log, options.max_memory, counts.clone());
+        let state = State::new(outbound.clone(), variables.clone(), options, counts.clone());
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.limit);
         counts.instances.fetch_add(1, Ordering::Relaxed);

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty};
@@ -25,6 +25,7 @@ use crate::state::Counts;
 pub struct Server {
     address: SocketAddr,
     counts: Arc<Counts>,
+    lookups: Arc<AtomicUsize>,
     task: JoinHandle<()>,
 }
 
@@ -37,9 +38,9 @@ impl Server {
     pub async fn start(application: Application, port: u16) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let address = listener.local_addr()?;
-        let counts = application.counts.clone();
+        let (counts, lookups) = (application.counts.clone(), application.variables.lookups.clone());
         let task = tokio::spawn(serve(listener, ProxyHandler::new(Instances(application))));
-        Ok(Self { address, counts, task })
+        Ok(Self { address, counts, lookups, task })
     }
 
     /// The base URL: `http://127.0.0.1:<port>`.
@@ -52,6 +53,12 @@ impl Server {
     #[must_use]
     pub fn instances(&self) -> usize {
         self.counts.instances.load(Ordering::Relaxed)
+    }
+
+    /// The number of look-ups of variables.
+    #[must_use]
+    pub fn lookups(&self) -> usize {
+        self.lookups.load(Ordering::Relaxed)
     }
 
     /// The peak memory of any instance, in bytes.

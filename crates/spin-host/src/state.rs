@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use wasmtime::ResourceLimiter;
 use wasmtime::component::ResourceTable;
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi::{HostMonotonicClock, WasiCtx, WasiCtxView, WasiView};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
-use crate::log::Log;
+use crate::application::Options;
 use crate::outbound::Outbound;
 use crate::variables::Variables;
 
@@ -23,21 +24,33 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(
-        outbound: Outbound,
-        variables: Variables,
-        log: &Log,
-        max_memory: usize,
-        counts: Arc<Counts>,
-    ) -> Self {
+    pub(crate) fn new(outbound: Outbound, variables: Variables, options: &Options, counts: Arc<Counts>) -> Self {
+        let Options { max_memory, log, clock_rate, .. } = options;
+        let clock = Clock { start: Instant::now(), rate: *clock_rate };
         Self {
             table: ResourceTable::new(),
-            wasi: WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).build(),
+            wasi: WasiCtx::builder().stdout(log.clone()).stderr(log.clone()).monotonic_clock(clock).build(),
             http: WasiHttpCtx::new(),
             outbound,
             variables,
-            limit: MemoryLimit { max: max_memory, counts },
+            limit: MemoryLimit { max: *max_memory, counts },
         }
+    }
+}
+
+/// A monotonic clock that runs at another speed.
+struct Clock {
+    start: Instant,
+    rate: u64,
+}
+
+impl HostMonotonicClock for Clock {
+    fn resolution(&self) -> u64 {
+        self.rate
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX).saturating_mul(self.rate)
     }
 }
 

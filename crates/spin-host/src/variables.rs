@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use wasmtime::component::{Accessor, HasData};
 
@@ -49,6 +50,8 @@ pub(crate) struct Variables {
     component: Arc<BTreeMap<String, String>>,
     /// The component's variables whose look-up fails.
     failures: Arc<BTreeMap<String, Failure>>,
+    /// The number of look-ups.
+    pub(crate) lookups: Arc<AtomicUsize>,
 }
 
 /// A failure of a provider of variables, such as a vault.
@@ -82,7 +85,7 @@ impl Variables {
             application.insert(name.clone(), value.unwrap_or_default());
         }
         let (application, failures) = (Arc::new(application), Arc::new(failures));
-        let mut variables = Self { application, component: Arc::default(), failures };
+        let mut variables = Self { application, component: Arc::default(), failures, lookups: Arc::default() };
         let mut component = BTreeMap::new();
         for (name, template) in &manifest.component().variables {
             check(name)?;
@@ -114,6 +117,7 @@ impl Variables {
 
     /// Looks up a variable of the component.
     fn get(&self, name: &str) -> Result<String, LookupError> {
+        self.lookups.fetch_add(1, Ordering::Relaxed);
         if let Err(error) = check(name) {
             return Err(LookupError::InvalidName(error.to_string()));
         }
@@ -199,8 +203,12 @@ mod tests {
     #[test]
     fn templates_are_resolved() {
         let application = [("host".to_owned(), "example".to_owned())].into();
-        let variables =
-            Variables { application: Arc::new(application), component: Arc::default(), failures: Arc::default() };
+        let variables = Variables {
+            application: Arc::new(application),
+            component: Arc::default(),
+            failures: Arc::default(),
+            lookups: Arc::default(),
+        };
         let resolve = |template| variables.resolve(template).map_err(|error| error.to_string());
         assert_eq!(resolve("https://{{ host }}.com{{host}}"), Ok("https://example.comexample".into()));
         assert_eq!(resolve("plain"), Ok("plain".into()));

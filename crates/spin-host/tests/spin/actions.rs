@@ -158,7 +158,7 @@ async fn the_health_route_needs_no_key_and_sends_no_request() {
 }
 
 #[tokio::test]
-async fn every_request_writes_one_log_line() {
+async fn every_request_writes_one_log_line_and_a_change_one_more() {
     let harness = Harness::new().await;
     let id = harness.id(WENDY);
     harness.get("/v1/users?limit=7").await;
@@ -169,13 +169,23 @@ async fn every_request_writes_one_log_line() {
     Response::of(harness.request(Method::GET, "/healthz")).await;
     Response::of(harness.request(Method::POST, "/v1/users/a%0d%0ab:suspend").bearer_auth(RESPONDER)).await;
 
-    let mut lines = harness.log();
+    let (mut lines, mut ids) = (harness.log(), Vec::new());
+    // The line before the change has the id of the one after it.
+    assert_eq!(lines[2]["id"], lines[3]["id"]);
+    lines[2]["id"] = json!("0000000000000000");
     for line in &mut lines {
         let line = line.as_object_mut().unwrap();
         let time = line.remove("time").unwrap();
         let time = time.as_str().unwrap();
         assert!(time.len() == 24 && time.starts_with("20") && time.ends_with('Z'), "{time}");
         assert!(line.remove("milliseconds").unwrap().is_u64());
+        let request_id = line.remove("id").unwrap();
+        let request_id = request_id.as_str().unwrap();
+        assert!(request_id.len() == 16 && request_id.bytes().all(|b| b.is_ascii_hexdigit()), "{request_id}");
+        if line["outcome"] != "sending" {
+            assert!(!ids.contains(&request_id.to_owned()), "each request has its own");
+        }
+        ids.push(request_id.into());
         // Without a key, nothing of the request is logged.
         let request = line.remove("request");
         assert_eq!(request.is_none(), line["outcome"] == "unauthorized");
@@ -187,11 +197,16 @@ async fn every_request_writes_one_log_line() {
         [
             json!({ "key": "soc", "action": "list-users", "outcome": "listed", "users": 7, "status": 200 }),
             json!({
-                "key": "ir", "action": "suspend-user", "user": WENDY, "user_id": id, "dry_run": true,
-                "outcome": "would-change", "status": 200
+                "key": "ir", "action": "suspend-user", "user": WENDY, "user_id": id, "user_email": WENDY,
+                "dry_run": true, "outcome": "would-change", "status": 200
             }),
             json!({
-                "key": "ir", "action": "suspend-user", "user": id, "user_id": id, "outcome": "changed", "status": 200
+                "key": "ir", "action": "suspend-user", "user": id, "user_id": id, "user_email": WENDY,
+                "outcome": "sending"
+            }),
+            json!({
+                "key": "ir", "action": "suspend-user", "user": id, "user_id": id, "user_email": WENDY,
+                "outcome": "changed", "status": 200
             }),
             json!({ "key": "soc", "action": "get-user", "user": "NOBODY", "outcome": "user-not-found", "status": 404 }),
             json!({ "outcome": "unauthorized", "status": 401 }),

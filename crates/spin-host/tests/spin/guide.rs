@@ -1,7 +1,7 @@
 //! The operator's guide (`spin/README.md`): its calls and responses are real. The variables are held against the
 //! catalogue in `spin/src/variables.rs`.
 
-use onepassword_users_simulator::Config;
+use onepassword_users_simulator::{Config, Simulator};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -67,9 +67,31 @@ async fn the_guide_shows_real_responses() {
     assert_eq!(shown, 9);
 
     let (_, line) = GUIDE.split_once("```json\n").unwrap();
-    let example: Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
     let log = harness.log();
-    let real = log.iter().find(|line| line["outcome"] == "changed").unwrap();
-    let names = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&example), names(real));
+    for (line, outcome) in line.lines().zip(["sending", "changed"]) {
+        let example: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(example["outcome"], outcome);
+        let real = log.iter().find(|line| line["outcome"] == outcome).unwrap();
+        let names = |line: &Value| line.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&example), names(real));
+    }
+}
+
+/// The lines for the simulated account can be used as they are: its values are the same on every machine.
+#[tokio::test]
+async fn row_78_the_guide_has_the_lines_of_the_simulated_account() {
+    let simulator = Simulator::start(Config::default()).await.unwrap();
+    for (name, value) in [
+        ("BASE_URL", "http://127.0.0.1:4999"),
+        ("ACCOUNT_ID", simulator.account_id()),
+        ("CLIENT_ID", simulator.client_id()),
+        ("CLIENT_SECRET", simulator.client_secret()),
+    ] {
+        let line = format!("SPIN_VARIABLE_{name}='{value}'\n");
+        assert!(GUIDE.contains(&line), "the guide should have: {line}");
+    }
+    // Building, success and the next step are shown in this order.
+    let places =
+        ["spin build --up\n", "Serving http://127.0.0.1:3000", "/v1/test\n"].map(|text| GUIDE.find(text).unwrap());
+    assert!(places.is_sorted(), "{places:?}");
 }

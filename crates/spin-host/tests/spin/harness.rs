@@ -6,6 +6,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_simulator::{Config, Simulator};
 use onepassword_users_spin_host::{Application, Failure, Log, Manifest, Options, Server};
+use onepassword_users_test_kit::hostile::{self, Answer, Target};
 use reqwest::Method;
 use serde_json::Value;
 
@@ -40,6 +41,7 @@ pub struct Setup {
     pub variables: BTreeMap<String, String>,
     pub max_memory: usize,
     pub failures: BTreeMap<String, Failure>,
+    pub clock_rate: u64,
 }
 
 impl Setup {
@@ -60,7 +62,7 @@ impl Setup {
         ];
         let variables = pairs.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let (max_memory, failures) = (512 * 1024 * 1024, BTreeMap::new());
-        Self { simulator, manifest: manifest(), variables, max_memory, failures }
+        Self { simulator, manifest: manifest(), variables, max_memory, failures, clock_rate: 1 }
     }
 
     pub fn set(mut self, name: &str, value: &str) -> Self {
@@ -70,11 +72,28 @@ impl Setup {
 
     pub async fn serve(self) -> Harness {
         let (log, lines) = Log::collecting();
-        let options = Options { max_memory: self.max_memory, log, failures: self.failures };
+        let options =
+            Options { max_memory: self.max_memory, log, failures: self.failures, clock_rate: self.clock_rate };
         let application = Application::load(&self.manifest, &self.variables, options).unwrap();
         let server = Server::start(application, 0).await.unwrap();
         Harness { simulator: self.simulator, server, client: client(), lines }
     }
+}
+
+/// The base URL of a service whose users have long names: a whole list has some 35 MB, in 10 pages.
+pub async fn service_of_long_names() -> String {
+    let page = |_: usize, head: &str| {
+        if !head.contains("max_page_size=") {
+            return Answer::Open(hostile::ok(hostile::USER));
+        }
+        let number = head.split("page_token=").nth(1).map_or(0, |rest| rest[..1].parse::<u32>().unwrap());
+        let name = "n".repeat(3500);
+        let user = |n| format!(r#"{{"id":"U{number}N{n}","email":"a@example.com","display_name":"{name}"}}"#);
+        let users: Vec<String> = (0..1000).map(user).collect();
+        let next = if number < 9 { format!(r#","next_page_token":"{}""#, number + 1) } else { String::new() };
+        Answer::Open(hostile::ok(&format!(r#"{{"results":[{}]{next}}}"#, users.join(","))))
+    };
+    hostile::serve(Target::Api, Box::new(page)).await.0
 }
 
 /// A running application.
@@ -118,12 +137,32 @@ impl Harness {
 
     /// The log lines since the last call, as JSON.
     pub fn log(&self) -> Vec<Value> {
-        let lines = std::mem::take(&mut *self.lines.lock().unwrap());
+        let lines = self.raw_log();
         let parse = |line: &String| {
             assert!(is_clean(line), "it holds a secret: {line}");
+            let is_raw = |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || "\u{200b}\u{202e}".contains(c);
+            assert!(!line.contains(is_raw), "it holds an unprintable character: {line:?}");
             serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))
         };
         lines.iter().map(parse).collect()
+    }
+
+    /// The log lines since the last call, also those that Rust's runtime writes when an instance dies.
+    pub fn raw_log(&self) -> Vec<String> {
+        std::mem::take(&mut *self.lines.lock().unwrap())
+    }
+
+    /// The log lines since the last call, once there are so many.
+    pub async fn log_of(&self, count: usize) -> Vec<Value> {
+        let mut lines = Vec::new();
+        for _ in 0..200 {
+            lines.extend(self.log());
+            if lines.len() >= count {
+                return lines;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+        panic!("only {} log lines: {lines:?}", lines.len());
     }
 
     /// The number of requests to the service since the last call, and the number of token requests among them.

@@ -15,6 +15,7 @@ mod actions;
 mod component;
 mod concurrency;
 mod dependency;
+mod field;
 mod gate;
 mod guide;
 mod harness;
