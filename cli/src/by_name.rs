@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Global};
 use crate::commands::confirmed;
-use crate::failure::{Failure, any_exit_code};
+use crate::failure::{Failure, any_exit_code, with_options};
 use crate::output::{Output, print};
 use crate::target::{Effect, Target, host};
 
@@ -55,7 +55,9 @@ impl Described {
             let is_value = settings.iter().chain(secrets).any(|value| value.name == name);
             if is_value && argument.as_deref() != Some(name) { variable(&self.manifest, name) } else { name.to_owned() }
         });
-        Failure { message: format!("{}. {}", record.message, record.remedy), code }
+        let mut message = format!("{}. {}", record.message, record.remedy);
+        with_options(&mut message);
+        Failure { message, code }
     }
 }
 

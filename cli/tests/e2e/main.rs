@@ -6,5 +6,6 @@
 mod architecture;
 mod by_name;
 mod command_line;
+mod host;
 mod readme;
 mod terminal;

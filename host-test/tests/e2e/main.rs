@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod audit;
 mod contract;
 mod dialects;
 mod errors;
@@ -16,6 +17,7 @@ mod find;
 mod gate;
 mod generic;
 mod hostile;
+mod limits;
 mod meter;
 mod network;
 mod raw_steps;

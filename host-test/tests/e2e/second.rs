@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_host::catalogue::{ErrorCode, FailureClass};
-use onepassword_users_host::{Connector, Error, Host, HostConfig, Manifest, Options, SubjectKind};
-use onepassword_users_test_kit::harness::{Values, expect_failure, options};
+use onepassword_users_host::{Connector, Error, Host, Manifest, Options, SubjectKind};
+use onepassword_users_test_kit::harness::{Values, config, expect_failure, network, options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,8 +25,7 @@ static COMPONENT: LazyLock<PathBuf> = LazyLock::new(|| {
     onepassword_users_guest_build::build(Path::new(WORKSPACE), "badge-access-connector", &target_dir).unwrap()
 });
 
-static HOST: LazyLock<Host> =
-    LazyLock::new(|| Host::new(&std::fs::read(&*COMPONENT).unwrap(), HostConfig::default()).unwrap());
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(&std::fs::read(&*COMPONENT).unwrap(), config()).unwrap());
 
 /// The badges by id, each with its state; the requests; and answers that replace the next ones.
 #[derive(Default)]
@@ -336,7 +335,7 @@ fn patched(old: &[u8], new: &[u8]) -> Host {
     let at: Vec<usize> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
     let [at] = at[..] else { panic!("{at:?}") };
     bytes[at..at + old.len()].copy_from_slice(new);
-    Host::new(&bytes, HostConfig::default()).unwrap()
+    Host::new(&bytes, config()).unwrap()
 }
 
 #[tokio::test]
@@ -395,8 +394,8 @@ async fn a_platform_needs_a_few_lines_to_run_the_second_connector() {
     harness.doors.lock().unwrap().badges.insert("B1042".into(), "active".into());
     let (component, settings, secrets) =
         (&*COMPONENT, Arc::new(harness.values.clone()), Arc::new(harness.values.clone()));
-    let host = Host::new(&std::fs::read(component).unwrap(), HostConfig::default()).unwrap();
-    let connector = host.connector(Options { settings, secrets, ..Options::default() }).unwrap();
+    let host = Host::new(&std::fs::read(component).unwrap(), config()).unwrap();
+    let connector = host.connector(Options { settings, secrets, network: network(), ..Options::default() }).unwrap();
     let output = connector.invoke("block-badge", r#"{"badge":"B1042"}"#).await.unwrap();
     assert_eq!(output.summary, "badge B1042 is blocked (changed)");
 }
