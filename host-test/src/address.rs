@@ -2,6 +2,11 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use tokio::sync::Semaphore;
+
+/// The names that are being resolved. One without an answer takes its thread for up to half a minute.
+static RESOLVING: Semaphore = Semaphore::const_new(64);
+
 /// The IPv4 blocks that are not globally reachable, with the lengths of their prefixes: IANA's IPv4 Special-Purpose Address
 /// Registry (<https://www.iana.org/assignments/iana-ipv4-special-registry>, of 2025-10), multicast (RFC 5771), and the block of
 /// the former 6to4 relays (RFC 7526).
@@ -110,11 +115,13 @@ impl reqwest::dns::Resolve for Resolver {
 /// no server answers: on a thread of the async runtime it would hold up the runtime's shutdown.
 async fn look_up(name: String) -> std::io::Result<Vec<SocketAddr>> {
     use std::net::ToSocketAddrs;
+    let permit = RESOLVING.acquire().await.map_err(std::io::Error::other)?;
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new().name("resolver".into()).spawn(move || {
         let found = (name.as_str(), 0).to_socket_addrs().map(Iterator::collect);
         // Nobody may be waiting any more.
         let _ = sender.send(found);
+        drop(permit);
     })?;
     receiver.await.map_err(std::io::Error::other)?
 }

@@ -30,8 +30,6 @@ use crate::values::Source;
 pub(crate) const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
 /// The most text in all users of [`Connector::list_all_users`], in bytes. With the rest of 2,000,000 users, some 1.5 GB.
 const MAX_TOTAL_TEXT: usize = 512 * 1024 * 1024;
-/// The name of the connector that the typed calls are for.
-const OWN_NAME: &str = "onepassword-users";
 /// The problem of a typed call to another connector.
 const NOT_TYPED: &str = "it does not have the typed actions of onepassword:users, so its actions are called by name";
 
@@ -263,11 +261,12 @@ impl Connector {
         if !self.is_typed() {
             return self.by_name("find-users", None, arguments::users(&users)).await;
         }
-        let results = self.call("find-users", None, async |Instance { store, typed, .. }| {
-            expect_typed(typed)?.onepassword_users_actions().call_find_users(store, &users).await
-        });
-        let explained = |failure| self.outbound.explain_failure(Failure::from(failure));
-        Ok(results.await?.into_iter().map(|result| result.map_err(explained)).collect())
+        self.call("find-users", None, async |Instance { store, typed, .. }| {
+            let found = expect_typed(typed)?.onepassword_users_actions().call_find_users(store, &users).await?;
+            let explained = |failure| self.outbound.explain_failure(Failure::from(failure));
+            Ok(found.map(|results| results.into_iter().map(|result| result.map_err(explained)).collect()))
+        })
+        .await
     }
 
     /// Suspends a user, who can then no longer sign in.
@@ -377,7 +376,7 @@ impl Connector {
     ) -> Result<T, Error> {
         // The actions of another connector may have the same names and mean something else.
         let is_own = match &*self.engine {
-            Engine::Steps(steps) => steps.manifest(&self.options, &self.outbound)?.name == OWN_NAME,
+            Engine::Steps(steps) => steps.manifest(&self.options, &self.outbound)?.is_own(),
             Engine::Wasi { .. } => false,
         };
         if !is_own {
@@ -464,7 +463,7 @@ impl Connector {
         if !manifest.actions.iter().any(|known| known.name == action && known.class != "read") {
             return Ok(None);
         }
-        if manifest.name != OWN_NAME {
+        if !manifest.is_own() {
             let event = self.event(action, asked_in(arguments).as_deref(), None);
             return Ok(Some(Prepared { arguments: arguments.to_owned(), event }));
         }
@@ -615,6 +614,8 @@ impl Connector {
         );
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.memory);
+        // Bounds one result in the memory of this process.
+        store.set_hostcall_fuel(config.max_memory);
         // An epoch only makes the guest yield; the timeout in `call` ends it. A deadline in epochs would trap a guest that
         // merely waits for a slow server.
         store.epoch_deadline_async_yield_and_update(1);
@@ -725,16 +726,6 @@ trait Outcome {
 impl Outcome for UserList {
     fn outcome(&self) -> &'static str {
         "listed"
-    }
-
-    fn user_id(&self) -> Option<&str> {
-        None
-    }
-}
-
-impl Outcome for Vec<Result<User, types::Failure>> {
-    fn outcome(&self) -> &'static str {
-        "found"
     }
 
     fn user_id(&self) -> Option<&str> {

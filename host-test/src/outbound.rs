@@ -15,7 +15,7 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 use crate::address::{self, PrivateAddress, Resolver, is_public};
 use crate::bindings::steps::exports::automation::connector::steps;
 use crate::error::Error;
-use crate::manifest::{Origins, SharedManifest};
+use crate::manifest::{Manifest, Origins, SharedManifest};
 use crate::obstacle::Obstacle;
 use crate::proxy::{Proxies, Proxy};
 use crate::values::Source;
@@ -276,12 +276,14 @@ impl Outbound {
     /// True if a request may be sent. Counts it, and notes its credentials. The first one that may not is logged.
     async fn admits(&self, method: &http::Method, uri: &http::Uri, headers: &http::HeaderMap) -> bool {
         let is_change = *method != http::Method::GET && !uri.path().ends_with("/token");
+        // Another connector may search with a POST: there, the class of the action says what it does.
+        let needs_record = is_change && self.is_audited && self.manifest.get().is_some_and(Manifest::is_own);
         let allowed = self.allows(uri).await;
         let mut stats = self.stats();
         let refusal = match allowed {
             Err(obstacle) => Some(obstacle),
             Ok(()) if stats.requests >= MAX_REQUESTS => Some(Some(Obstacle::too_many_requests(MAX_REQUESTS))),
-            Ok(()) if is_change && self.is_audited && !stats.is_recorded => Some(Some(Obstacle::not_recorded())),
+            Ok(()) if needs_record && !stats.is_recorded => Some(Some(Obstacle::not_recorded())),
             Ok(()) => None,
         };
         if let Some(obstacle) = refusal {

@@ -212,12 +212,16 @@ mod tests {
         (func (export "t") (param i32) (result i32) (table.grow $t (ref.null func) (local.get 0))))"#;
     const PAGE: usize = 65536;
 
+    fn module(engine: &Engine, text: &str) -> Module {
+        Module::new(engine, wat::parse_str(text).unwrap()).unwrap()
+    }
+
     #[test]
     fn row_57_all_memories_and_tables_of_an_instance_count_together() {
         let engine = Engine::default();
         let mut store = Store::new(&engine, MemoryLimit::new(10 * PAGE));
         store.limiter(|limit| limit);
-        let instance = Instance::new(&mut store, &Module::new(&engine, MODULE).unwrap(), &[]).unwrap();
+        let instance = Instance::new(&mut store, &module(&engine, MODULE), &[]).unwrap();
         let mut grow = |name: &str, by: i32| {
             let mut result = [Val::I32(0)];
             instance.get_func(&mut store, name).unwrap().call(&mut store, &[Val::I32(by)], &mut result).unwrap();
@@ -237,11 +241,8 @@ mod tests {
         let engine = Engine::default();
         let mut store = Store::new(&engine, MemoryLimit::new(10 * PAGE));
         store.limiter(|limit| limit);
-        let module = Module::new(
-            &engine,
-            r#"(module (memory 1 2) (func (export "a") (result i32) (memory.grow (i32.const 5))))"#,
-        );
-        let instance = Instance::new(&mut store, &module.unwrap(), &[]).unwrap();
+        let text = r#"(module (memory 1 2) (func (export "a") (result i32) (memory.grow (i32.const 5))))"#;
+        let instance = Instance::new(&mut store, &module(&engine, text), &[]).unwrap();
         let mut result = [Val::I32(0)];
         instance.get_func(&mut store, "a").unwrap().call(&mut store, &[], &mut result).unwrap();
         assert_eq!((result[0].unwrap_i32(), store.data().used), (-1, PAGE));

@@ -134,6 +134,7 @@ impl Steps {
         let state = State::new(outbound.clone(), settings, secrets, options.lookup_timeout, config.max_memory);
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(config.max_memory);
         store.epoch_deadline_trap();
         store.set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
         let instance = component.instantiate(&mut store)?;

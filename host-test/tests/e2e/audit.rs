@@ -248,8 +248,8 @@ async fn a_change_whose_caller_goes_away_is_recorded() {
     let audit: Option<Arc<dyn Audit>> = Some(audited.log.clone());
     let deadline = Duration::from_secs(2);
     let connector = HOST.connector(Options { audit, deadline, ..options(&audited.values) }).unwrap();
-    audited.log.simulator.inject(Operation::Reactivate, Fault::Delay(Duration::from_secs(60)));
-    let result = connector.reactivate_user(id(&audited.wendy), ChangeMode::Apply).await;
+    audited.log.simulator.inject(Operation::Suspend, Fault::Delay(Duration::from_secs(60)));
+    let result = connector.suspend_user(id(&audited.wendy), ChangeMode::Apply).await;
     assert!(matches!(result, Err(Error::Deadline { may_have_changed: true, .. })), "{result:?}");
     let (_, result) = audited.change();
     assert_eq!((result.outcome.as_str(), result.may_have_changed), ("deadline", true));

@@ -18,12 +18,14 @@ use tokio::net::TcpListener;
 const MAX_MEMORY: usize = 32 * 1024 * 1024;
 
 /// The hostile guest, in a host with little memory.
-static HOSTILE: LazyLock<Host> = LazyLock::new(|| {
+static HOSTILE: LazyLock<Host> = LazyLock::new(hostile_host);
+
+fn hostile_host() -> Host {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let component = onepassword_users_guest_build::build(workspace, "hostile-guest", &target_dir).unwrap();
     Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..config() }).unwrap()
-});
+}
 
 struct Hostile {
     connector: Connector,
@@ -151,9 +153,11 @@ async fn codes_and_results_of_any_connector_are_passed_on() {
 /// The origins come from the description, so nothing runs without one.
 #[tokio::test]
 async fn a_component_without_a_description_is_refused() {
-    let hostile = Hostile::new();
-    hostile.values.set("behaviour", "no manifest");
-    let Err(Error::Load(problem)) = hostile.connector.invoke("x", "").await else { panic!() };
+    let values = Values::default();
+    values.set("behaviour", "no manifest");
+    // A host of its own, which has not asked for the description yet.
+    let connector = hostile_host().connector(options(&values)).unwrap();
+    let Err(Error::Load(problem)) = connector.invoke("x", "").await else { panic!() };
     assert!(problem.contains("its description is not one"), "{problem}");
 }
 

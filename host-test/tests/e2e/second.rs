@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_host::catalogue::{ErrorCode, FailureClass};
-use onepassword_users_host::{Connector, Error, Host, Manifest, Options, SubjectKind};
-use onepassword_users_test_kit::harness::{Values, config, expect_failure, network, options};
+use onepassword_users_host::{Connector, Error, Host, HostConfig, Manifest, Network, Options, SubjectKind};
+use onepassword_users_test_kit::harness::{Values, config, expect_failure, options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -394,8 +394,9 @@ async fn a_platform_needs_a_few_lines_to_run_the_second_connector() {
     harness.doors.lock().unwrap().badges.insert("B1042".into(), "active".into());
     let (component, settings, secrets) =
         (&*COMPONENT, Arc::new(harness.values.clone()), Arc::new(harness.values.clone()));
-    let host = Host::new(&std::fs::read(component).unwrap(), config()).unwrap();
-    let connector = host.connector(Options { settings, secrets, network: network(), ..Options::default() }).unwrap();
+    let host = Host::new(&std::fs::read(component).unwrap(), HostConfig::default()).unwrap();
+    let network = Network { allow_loopback: true, ..Network::default() };
+    let connector = host.connector(Options { settings, secrets, network, ..Options::default() }).unwrap();
     let output = connector.invoke("block-badge", r#"{"badge":"B1042"}"#).await.unwrap();
     assert_eq!(output.summary, "badge B1042 is blocked (changed)");
 }
