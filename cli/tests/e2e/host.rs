@@ -21,6 +21,10 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (i32, String) {
 
 #[test]
 fn row_34_a_proxy_that_cannot_be_used_ends_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let steps = folder.path().join("steps.wasm");
+    std::fs::write(&steps, onepassword_users_component::STEPS).unwrap();
+    let steps = steps.to_str().unwrap();
     for (variable, url) in [
         ("HTTPS_PROXY", r"http://CORP\user:hunter2@proxy:3128"),
         ("https_proxy", "httpx://user:hunter2@proxy:3128"),
@@ -34,6 +38,10 @@ fn row_34_a_proxy_that_cannot_be_used_ends_the_command() {
         assert!(error.contains(&format!("the proxy of {variable} cannot be used")), "{error}");
         assert!(!error.contains("hunter2") && !error.contains("CORP"), "{error}");
         assert!(start.elapsed() < Duration::from_secs(10), "there is one attempt");
+        // The other engine of the host.
+        let (code, error) = run(&["list-users", "--component", steps], &[(variable, url)]);
+        assert_eq!(code, 3, "{error}");
+        assert!(error.contains(&format!("the proxy of {variable} cannot be used")), "{error}");
         // The simulated account is on loopback.
         let (code, error) = run(&["list-users", "--simulated", "--limit", "1"], &[(variable, url)]);
         assert_eq!(code, 0, "{error}");

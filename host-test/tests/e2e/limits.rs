@@ -97,8 +97,8 @@ async fn row_33_a_name_with_a_private_address_is_refused_at_once_with_the_option
 }
 
 #[tokio::test]
-async fn row_33_an_untrusted_issuer_names_the_option() {
-    let mut ca = tempfile::NamedTempFile::new().unwrap();
+async fn row_33_a_ca_file_without_certificates_is_refused_with_the_option() {
+    let ca = tempfile::NamedTempFile::new().unwrap();
     let simulator = Simulator::start(Default::default()).await.unwrap();
     let values = values(&simulator);
     for (content, problem) in [
@@ -113,7 +113,6 @@ async fn row_33_an_untrusted_issuer_names_the_option() {
         let Err(Error::Options(error)) = HOST.connector(Options { network, ..options(&values) }) else { panic!() };
         assert!(error.contains(problem) && error.contains("Network.ca_file"), "{content}: {error}");
     }
-    std::io::Write::flush(&mut ca).unwrap();
 }
 
 /// A proxy that answers every CONNECT with this status. Returns its URL and the number of its requests.

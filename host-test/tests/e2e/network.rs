@@ -65,6 +65,11 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     let untrusted = connect(&values, network()).get_user(email(WENDY)).await;
     let error = expect_failure(ErrorCode::Misconfigured, untrusted);
     assert!(error.message.contains("certificate"), "{}", error.message);
+    assert!(
+        error.message.contains("its issuer is not trusted") && error.remedy.contains("Network.ca_file"),
+        "{error:?}"
+    );
+    assert_eq!(error.subject, None, "no setting is at fault");
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
     assert!(connect(&values, with_ca.clone()).get_user(email(WENDY)).await.is_ok());
@@ -82,7 +87,8 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     simulator.take_records();
     values.set("base-url", &format!("https://localhost:{}", expired_front.port()));
     let refused = connect(&values, with_ca.clone()).get_user(email(WENDY)).await;
-    expect_failure(ErrorCode::Misconfigured, refused);
+    let error = expect_failure(ErrorCode::Misconfigured, refused);
+    assert!(error.message.contains("expired") && !error.remedy.contains("ca_file"), "{error:?}");
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
     // A trusted certificate for another name is refused, too.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_host::catalogue::{ErrorCode, FailureClass};
-use onepassword_users_host::{Connector, Error, Host, HostConfig, Manifest, Network, Options, SubjectKind};
+use onepassword_users_host::{
+    Audit, AuditError, ChangeEvent, ChangeResult, Connector, Error, Host, HostConfig, Manifest, Network, Options,
+    Recording, SubjectKind,
+};
 use onepassword_users_test_kit::harness::{Values, config, expect_failure, options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -385,6 +388,33 @@ async fn a_change_that_was_never_sent_has_changed_nothing() {
     harness.values.set("base-url", &format!("http://{closed}"));
     let failure = expect_failure(ErrorCode::Unavailable, harness.change("block-badge").await);
     assert!(failure.is_retryable() && !failure.may_have_changed);
+}
+
+/// A hook that refuses to record anything.
+struct Full;
+
+impl Audit for Full {
+    fn before<'a>(&'a self, change: &'a ChangeEvent) -> Recording<'a, Result<(), AuditError>> {
+        assert_eq!((change.action.as_str(), change.user_id.as_deref()), ("block-badge", None));
+        Box::pin(async { Err(AuditError("the disk is full".into())) })
+    }
+
+    fn after<'a>(&'a self, _: &'a ChangeEvent, _: &'a ChangeResult) -> Recording<'a, ()> {
+        panic!("there is no record")
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_another_connector_needs_a_record_as_well() {
+    let harness = Harness::new().await;
+    harness.doors.lock().unwrap().badges.insert("B1042".into(), "active".into());
+    let audit: Option<Arc<dyn Audit>> = Some(Arc::new(Full));
+    let connector = HOST.connector(Options { audit, ..options(&harness.values) }).unwrap();
+    connector.invoke("get-badge", r#"{"badge":"B1042"}"#).await.unwrap();
+    harness.doors.lock().unwrap().requests.clear();
+    let result = connector.invoke("block-badge", r#"{"badge":"B1042"}"#).await;
+    assert!(matches!(result, Err(Error::Audit { may_have_changed: false, .. })), "{result:?}");
+    assert!(harness.doors.lock().unwrap().requests.is_empty(), "nothing was sent");
 }
 
 /// The lines that the page shows to platforms.
