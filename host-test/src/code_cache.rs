@@ -112,7 +112,7 @@ mod own {
         if !is_own(&metadata) || metadata.mode() & 0o777 != 0o700 {
             return Err("the folder is not this user's own, with mode 0700".into());
         }
-        // Whoever can write a folder above it can put another one in its place.
+        // Those who can write a folder above it can put another one in its place.
         for part in path.ancestors().skip(1) {
             let metadata = fs::symlink_metadata(part).map_err(|error| error.to_string())?;
             let is_safe = metadata.mode() & WRITABLE_BY_OTHERS == 0 || metadata.mode() & STICKY != 0;

@@ -18,7 +18,7 @@ enum Behaviour {
     Hang,
 }
 
-/// What the hook was called with, and the number of change requests that the service had seen by then.
+/// A call of the hook, and the number of change requests that the service had seen by then.
 #[derive(Debug, Clone)]
 enum Entry {
     Before(ChangeEvent, usize),
