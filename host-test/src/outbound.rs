@@ -687,3 +687,49 @@ fn certificates(path: &std::path::Path) -> Result<Vec<reqwest::Certificate>, Str
     }
     if certificates.is_empty() { Err("it has no certificate in PEM format".into()) } else { Ok(certificates) }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may end here")]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::values::Value;
+
+    fn outbound(is_audited: bool) -> Outbound {
+        let manifest = SharedManifest::default();
+        manifest.set(Manifest::parse(&onepassword_users_core::manifest()).unwrap()).unwrap();
+        let settings: Arc<dyn Source> = Arc::new(BTreeMap::<String, Value>::new());
+        Outbound::new(Network::default(), settings, manifest, Duration::from_secs(1), is_audited).unwrap()
+    }
+
+    async fn admits(outbound: &Outbound, method: &http::Method, path: &str) -> bool {
+        let uri = format!("https://api.1password.com{path}").parse().unwrap();
+        outbound.admits(method, &uri, &http::HeaderMap::new()).await
+    }
+
+    #[tokio::test]
+    async fn row_57_the_requests_of_a_call_are_bounded() {
+        let outbound = outbound(false);
+        assert!(admits(&outbound, &http::Method::GET, "/v1").await);
+        outbound.stats().requests = MAX_REQUESTS;
+        assert!(!admits(&outbound, &http::Method::GET, "/v1").await);
+        outbound.reset_stats();
+        assert!(admits(&outbound, &http::Method::GET, "/v1").await, "the next call has its own");
+    }
+
+    #[tokio::test]
+    async fn a_change_without_a_record_is_denied_if_there_is_a_hook() {
+        let (get, post) = (http::Method::GET, http::Method::POST);
+        let audited = outbound(true);
+        assert!(admits(&audited, &get, "/v1/accounts/A/users/U").await);
+        assert!(admits(&audited, &post, "/v1/users/oauth2/token").await);
+        for method in [&post, &http::Method::PUT, &http::Method::DELETE] {
+            assert!(!admits(&audited, method, "/v1/accounts/A/users/U:suspend").await, "{method}");
+        }
+        assert!(!audited.stats().has_sent_change);
+        audited.stats().is_recorded = true;
+        assert!(admits(&audited, &post, "/v1/accounts/A/users/U:suspend").await);
+        assert!(admits(&outbound(false), &post, "/v1/accounts/A/users/U:suspend").await);
+    }
+}
