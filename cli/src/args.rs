@@ -259,11 +259,7 @@ pub(crate) fn proxy(flag: Option<&str>, variable: Option<&str>) -> Result<Proxy,
     match flag.or(variable) {
         None | Some("env") => Ok(Proxy::Environment),
         Some("none") => Ok(Proxy::None),
-        Some(url)
-            if url.split_once("://").is_some_and(|(scheme, _)| scheme.to_ascii_lowercase().starts_with("http")) =>
-        {
-            Ok(Proxy::Url(url.into()))
-        }
+        Some(url) if url.contains("://") => Ok(Proxy::Url(url.into())),
         Some(_) => Err("the proxy must be none, env, or a URL such as http://host:port".into()),
     }
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::args::{Format, Global};
 use crate::commands::{WOULD_CHANGE, confirmed};
-use crate::failure::Failure;
+use crate::failure::{Failure, with_options};
 use crate::output::{Output, cut, print_json};
 use crate::target::{Effect, Target, host};
 use crate::users_file;
@@ -52,6 +52,8 @@ impl Described {
             let is_value = settings.iter().chain(secrets).any(|value| value.name == name);
             if is_value && argument.as_deref() != Some(name) { variable(&self.manifest, name) } else { name.to_owned() }
         });
+        with_options(&mut record.message);
+        with_options(&mut record.remedy);
         Failure::of_action(record)
     }
 }

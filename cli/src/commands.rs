@@ -50,7 +50,10 @@ pub(crate) fn run() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    match runtime.block_on(command(&cli)) {
+    let result = runtime.block_on(command(&cli));
+    // Work that blocks, such as a slow read of a file, must not hold up the end.
+    runtime.shutdown_background();
+    match result {
         Ok(code) => code,
         Err(failure) => {
             message!("error: {}", failure.message);

@@ -53,7 +53,28 @@ impl From<Error> for Failure {
 
 /// The failure record of an error, in which settings and secrets have the names of their variables.
 pub(crate) fn record(error: &Error) -> Record {
-    respelled(error.failure())
+    let mut record = respelled(error.failure());
+    with_options(&mut record.message);
+    with_options(&mut record.remedy);
+    record
+}
+
+/// The options of this command line for those of the host library.
+const OPTIONS: [(&str, &str); 5] = [
+    ("Network.ca_file", "--ca-file"),
+    ("Network.allow_private", "--allow-private"),
+    ("Network.proxy", "--proxy or ONEPASSWORD_PROXY"),
+    ("Network.allowed_origins", "--base-url"),
+    ("Network.allow_loopback", "--base-url"),
+];
+
+/// Replaces the names of the host library's options, in its own words, by those of this command line.
+pub(crate) fn with_options(text: &mut String) {
+    for (option, own) in OPTIONS {
+        if text.contains(option) {
+            *text = text.replace(option, own);
+        }
+    }
 }
 
 /// A failure record in which settings and secrets have the names of their variables, and arguments those of their options.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use onepassword_users_component::COMPONENT;
 use onepassword_users_host::{
-    Environment, Host, HostConfig, Manifest, Network, Options, Subject, SubjectKind, Value, catalogue,
+    BaseUrl, Environment, Host, HostConfig, Manifest, Network, Options, Subject, SubjectKind, Value, catalogue,
 };
 use onepassword_users_simulator::{Config, Simulator};
 
@@ -80,7 +80,8 @@ impl Target {
                 values.extend(read.map(|read| (value.name.clone(), read)));
             }
         }
-        Ok(Self { options: options(values, global)?, simulator: None })
+        let setting = manifest.origins.setting.as_deref();
+        Ok(Self { options: options(values, global, setting)?, simulator: None })
     }
 
     pub(crate) async fn choose(global: &Global, effect: Effect) -> Result<Self, Failure> {
@@ -123,7 +124,7 @@ impl Target {
             failure.record.subject = Some(Subject { kind, name: first.clone() });
             return Err(failure);
         }
-        Ok(Self { options: options(values, global)?, simulator: None })
+        Ok(Self { options: options(values, global, Some("base-url"))?, simulator: None })
     }
 
     /// Starts a simulated account. The tuning settings apply to it.
@@ -146,16 +147,23 @@ impl Target {
                 values.extend(from_environment(name)?.map(|value| (name.to_owned(), value)));
             }
         }
-        Ok(Self { options: options(values, global)?, simulator: Some(simulator) })
+        Ok(Self { options: options(values, global, Some("base-url"))?, simulator: Some(simulator) })
     }
 }
 
 /// The host for the built-in component, or for the one that `--component` names.
 pub(crate) fn host(global: &Global) -> Result<Host, Failure> {
-    let Some(path) = &global.component else { return Ok(Host::new(COMPONENT, HostConfig::default())?) };
+    // A command needs one instance, and must start where address space is limited.
+    let config = HostConfig {
+        max_instances: 1,
+        reserve_memory: false,
+        cache_dir: HostConfig::user_cache_dir("onepassword-users"),
+        ..HostConfig::default()
+    };
+    let Some(path) = &global.component else { return Ok(Host::new(COMPONENT, config)?) };
     let component = std::fs::read(path)
         .map_err(|error| Failure::other(format!("cannot read the component {}: {error}", path.display())))?;
-    Ok(Host::new(&component, HostConfig::default())?)
+    Ok(Host::new(&component, config)?)
 }
 
 /// Reads a value from the environment. Called once per value and command: a `_FILE` may be a pipe.
@@ -175,23 +183,29 @@ fn flags(global: &Global) -> BTreeMap<String, Value> {
     .collect()
 }
 
-/// The options. The host's deadline is a minute after the component's own, whose error says more.
-fn options(values: BTreeMap<String, Value>, global: &Global) -> Result<Options, Failure> {
+/// The options. The host's deadline is a minute after the component's own, whose error says more. Here the operator is the
+/// embedder, so the origin that they set is allowed.
+fn options(values: BTreeMap<String, Value>, global: &Global, origin: Option<&str>) -> Result<Options, Failure> {
     let deadline = values.get("deadline").and_then(|seconds| seconds.trim().parse().ok()).unwrap_or(300_u64);
     let deadline = Duration::from_secs(deadline.min(3600) + 60);
+    let origin = origin.and_then(|name| values.get(name)).map(|value| value.to_string());
+    let network = network(global, origin)?;
     let values = Arc::new(values);
-    Ok(Options { settings: values.clone(), secrets: values, network: network(global)?, deadline, ..Options::default() })
+    Ok(Options { settings: values.clone(), secrets: values, network, deadline, ..Options::default() })
 }
 
-fn network(global: &Global) -> Result<Network, Failure> {
+fn network(global: &Global, origin: Option<String>) -> Result<Network, Failure> {
     let variable = from_environment("proxy")?;
     let proxy =
         proxy(global.proxy.as_deref(), variable.as_ref().map(|value| value.as_str())).map_err(Failure::settings)?;
     Ok(Network {
         proxy,
         ca_file: global.ca_file.clone(),
+        // The component says what is wrong with one that is not an origin.
+        allowed_origins: origin.into_iter().filter(|origin| BaseUrl::parse(origin).is_ok()).collect(),
         allow_private: global.allow_private,
         insecure: global.insecure,
+        ..Network::default()
     })
 }
 

@@ -1,41 +1,65 @@
-//! The engine and one compiled component: linking, the pooling allocator, the compilation cache, and epoch interruption.
+//! The engine and one compiled component: linking, the pooling allocator, and epoch interruption.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use wasmtime::component::{Component, InstancePre, Linker};
-use wasmtime::{Cache, CacheConfig, Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
+use wasmtime::component::{InstancePre, Linker};
+use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use wasmtime_wasi::clocks::{WasiClocks, WasiClocksCtxView};
 use wasmtime_wasi_http::{WasiHttp, WasiHttpView};
 
 use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
 use crate::bindings::steps::AnyStepsIndices;
 use crate::bindings::users::TypedUsersIndices;
+use crate::code_cache;
 use crate::manifest::SharedManifest;
+use crate::pool::Pool;
 use crate::state::State;
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
 pub(crate) const EPOCH_INTERVAL: Duration = Duration::from_millis(10);
-/// The most core modules in one component. This component has three.
-const MAX_CORE_MODULES: u32 = 4;
+/// The most core modules in one component, and the most tables. This component has three.
+pub(crate) const MAX_CORE_MODULES: u32 = 4;
+/// The most linear memories in one component. Most have one.
+pub(crate) const MAX_MEMORIES: u32 = 4;
 
 /// The configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]
 pub struct HostConfig {
-    /// The most memory of one instance, in bytes. 250,000 users, the longest list, take about 200 MB.
+    /// The most memory of one instance, in bytes: all its linear memories together. 250,000 users, the longest list, take about
+    /// 200 MB.
     pub max_memory: usize,
-    /// The most instances at once. A connector keeps one while it is warm.
+    /// The most instances at once. A connector keeps one while it is warm. If all are taken, the one that has been idle for
+    /// longest is dropped for a new one; if none is idle, the call fails with [`Error::Busy`](crate::Error::Busy).
+    ///
+    /// Address space for all of them is reserved at the start, 4 GiB and more for each. A program with a limit on its address
+    /// space (`ulimit -v`) sets [`reserve_memory`](Self::reserve_memory) to false.
     pub max_instances: u32,
-    /// The directory of the compilation cache, an absolute path. `None` stands for wasmtime's default, in the user's cache
-    /// directory.
+    /// Reserves 4 GiB of address space for each memory, so that compiled code needs no checks of bounds. If false, only
+    /// `max_memory` is reserved, and the code checks: long lists take a little longer. True by default.
+    pub reserve_memory: bool,
+    /// A folder for compiled code, an absolute path. It is created with mode 0700 if it does not exist. A folder that is not the
+    /// process's own is not used: its owner, its mode (0700), and the folders above it are checked, and the last two parts of its
+    /// path must not be symbolic links. Code is used only if it has the hash that was stored with it. `None`, the default, stands
+    /// for no cache: each start compiles the component, which takes some 0.1 to 0.3 seconds.
     pub cache_dir: Option<PathBuf>,
 }
 
 impl Default for HostConfig {
-    /// 512 MiB per instance, 64 instances, and the default cache directory.
+    /// 512 MiB per instance, 64 instances, and no cache.
     fn default() -> Self {
-        Self { max_memory: 512 * 1024 * 1024, max_instances: 64, cache_dir: None }
+        Self { max_memory: 512 * 1024 * 1024, max_instances: 64, reserve_memory: true, cache_dir: None }
+    }
+}
+
+impl HostConfig {
+    /// The folder for compiled code of a program, in the user's cache directory: `$XDG_CACHE_HOME`, `~/.cache`, or on macOS
+    /// `~/Library/Caches`. `None` if the environment names none. For [`cache_dir`](Self::cache_dir).
+    #[must_use]
+    pub fn user_cache_dir(program: &str) -> Option<PathBuf> {
+        code_cache::user_folder(program)
     }
 }
 
@@ -47,6 +71,7 @@ pub(crate) struct Compiled {
     /// Its description, once the first instance has been asked for it. The same for all connectors of a host.
     pub(crate) manifest: SharedManifest,
     pub(crate) config: HostConfig,
+    pub(crate) pool: Arc<Pool>,
 }
 
 /// The way in which a component is driven. Its exports decide.
@@ -61,13 +86,13 @@ pub(crate) enum Interface {
 impl Compiled {
     pub(crate) fn new(bytes: &[u8], config: HostConfig) -> wasmtime::Result<Self> {
         let engine = engine(&config)?;
-        let component = Component::new(&engine, bytes)?;
+        let component = code_cache::load(&engine, bytes, config.cache_dir.as_deref())?;
         let component = linker(&engine)?.instantiate_pre(&component)?;
         let interface = match AnyStepsIndices::new(&component) {
             Ok(steps) => Interface::Steps(steps),
             Err(_) => Interface::Wasi(AnyConnectorIndices::new(&component)?, TypedUsersIndices::new(&component).ok()),
         };
-        Ok(Self { component, interface, manifest: SharedManifest::default(), config })
+        Ok(Self { component, interface, manifest: SharedManifest::default(), config, pool: Arc::default() })
     }
 }
 
@@ -76,20 +101,18 @@ fn engine(config: &HostConfig) -> wasmtime::Result<Engine> {
     pool.total_component_instances(config.max_instances)
         .total_core_instances(config.max_instances.saturating_mul(MAX_CORE_MODULES))
         .max_core_instances_per_component(MAX_CORE_MODULES)
+        .max_memories_per_component(MAX_MEMORIES)
+        .max_tables_per_component(MAX_CORE_MODULES)
         .total_memories(config.max_instances)
         .total_tables(config.max_instances.saturating_mul(MAX_CORE_MODULES))
         .total_stacks(config.max_instances)
         .max_memory_size(config.max_memory);
 
-    let mut cache = CacheConfig::new();
-    if let Some(directory) = &config.cache_dir {
-        cache.with_directory(directory);
-    }
-    // Without a writable directory (no home directory, a read-only file system), each start compiles the component.
-    let cache = Cache::new(cache).inspect_err(|error| tracing::debug!(%error, "compiled code is not cached")).ok();
-
     let mut engine_config = Config::new();
-    engine_config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool)).cache(cache);
+    engine_config.epoch_interruption(true).allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    if !config.reserve_memory {
+        engine_config.memory_reservation(config.max_memory as u64).memory_guard_size(64 * 1024);
+    }
     let engine = Engine::new(&engine_config)?;
 
     // On a thread of its own: spinning guests may occupy every thread of the async runtime.

@@ -15,8 +15,20 @@ pub enum Error {
     Foreign(Failure<ForeignCode>),
     /// The component could not be compiled, linked or instantiated.
     Load(String),
-    /// An option of a connector is invalid: the CA file or the proxy.
+    /// An option of a connector is invalid: the CA file, the proxy or an allowed origin.
     Options(String),
+    /// All instances of the host are in use. A later attempt may succeed.
+    Busy {
+        /// The most instances of the host's [`HostConfig`](crate::HostConfig).
+        max_instances: u32,
+    },
+    /// The audit hook did not record a change, so it was not sent.
+    Audit {
+        /// The cause.
+        problem: String,
+        /// The call had sent a change already, which was recorded, so the user may be in another state now.
+        may_have_changed: bool,
+    },
     /// The component trapped. Its instance was discarded.
     Trap {
         /// The cause.
@@ -74,6 +86,8 @@ impl Error {
             Self::Action(failure) => failure.code.name(),
             Self::Load(_) => "load",
             Self::Options(_) => "options",
+            Self::Busy { .. } => "busy",
+            Self::Audit { .. } => "audit",
             Self::Trap { .. } => "trap",
             Self::Deadline { .. } => "deadline",
         }
@@ -87,8 +101,17 @@ impl Error {
             Self::Action(failure) => return failure.clone(),
             Self::Foreign(failure) => return failure.clone().with_code(ErrorCode::Other),
             Self::Options(_) => (ErrorCode::Misconfigured, "Correct the option."),
-            Self::Trap { may_have_changed: true, .. } | Self::Deadline { may_have_changed: true, .. } => {
+            Self::Busy { .. } => (
+                ErrorCode::Unavailable,
+                "Try again in a moment, or allow more instances with HostConfig.max_instances.",
+            ),
+            Self::Trap { may_have_changed: true, .. }
+            | Self::Deadline { may_have_changed: true, .. }
+            | Self::Audit { may_have_changed: true, .. } => {
                 (ErrorCode::HostFailed, "The user may have been changed nonetheless: look at it before you try again.")
+            }
+            Self::Audit { .. } => {
+                (ErrorCode::HostFailed, "Nothing was changed. Make the audit work again, and then try again.")
             }
             Self::Deadline { .. } => (
                 ErrorCode::HostFailed,
@@ -98,8 +121,12 @@ impl Error {
                 (ErrorCode::HostFailed, "Check that the component is an unmodified release that fits this host.")
             }
         };
-        let may_have_changed =
-            matches!(self, Self::Trap { may_have_changed: true, .. } | Self::Deadline { may_have_changed: true, .. });
+        let may_have_changed = matches!(
+            self,
+            Self::Trap { may_have_changed: true, .. }
+                | Self::Deadline { may_have_changed: true, .. }
+                | Self::Audit { may_have_changed: true, .. }
+        );
         Failure { may_have_changed, ..Failure::new(code, self.problem(), remedy) }
     }
 
@@ -109,6 +136,10 @@ impl Error {
             Self::Foreign(failure) => failure.message.clone(),
             Self::Load(problem) => format!("cannot load the component: {problem}"),
             Self::Options(problem) => format!("cannot set up the connector: {problem}"),
+            Self::Busy { max_instances } => format!("all {max_instances} instances of the host are in use"),
+            Self::Audit { problem, .. } => {
+                format!("the change was not sent, since the audit did not record it: {problem}")
+            }
             Self::Trap { problem, .. } => format!("the component trapped: {problem}"),
             Self::Deadline { deadline, .. } => {
                 format!("the call took longer than {} s and was ended", deadline.as_secs_f64())

@@ -117,7 +117,15 @@ pub struct ManifestAction {
 /// The description of a component, once it is known. Until then, the component sends no request.
 pub(crate) type SharedManifest = Arc<OnceLock<Manifest>>;
 
+/// The name of the connector that the typed calls are for.
+const OWN_NAME: &str = "onepassword-users";
+
 impl Manifest {
+    /// True for the connector that the typed calls are for.
+    pub(crate) fn is_own(&self) -> bool {
+        self.name == OWN_NAME
+    }
+
     /// Reads a description.
     pub(crate) fn parse(json: &str) -> Result<Self, String> {
         let problem = |error| format!("its description is not one: {error}");

@@ -11,6 +11,7 @@ use wasmtime_wasi_io::IoView;
 
 use crate::bindings::connector::automation::connector::secrets::LookupErrorKind;
 use crate::bindings::connector::automation::connector::{secrets, settings};
+use crate::engine::{MAX_CORE_MODULES, MAX_MEMORIES};
 use crate::outbound::Outbound;
 use crate::values::{Source, SourceError};
 
@@ -40,7 +41,7 @@ impl State {
         Self {
             table,
             clocks: WasiClocksCtx::default(),
-            memory: MemoryLimit { max: max_memory, used: 0, is_refusal_logged: false },
+            memory: MemoryLimit::new(max_memory),
             http: WasiHttpCtx::new(),
             outbound,
             settings,
@@ -135,26 +136,115 @@ pub(crate) async fn lookup(
     }
 }
 
-/// Limits and counts the memory of an instance, in bytes.
+/// The most elements of all tables of an instance together.
+const MAX_TABLE_ELEMENTS: usize = 10_000;
+
+/// Limits and counts what an instance has: the bytes of all its memories together, and the elements of all its tables.
 pub(crate) struct MemoryLimit {
     max: usize,
     pub(crate) used: usize,
+    table_elements: usize,
+    /// The latest growth that was allowed, to be taken back if it fails.
+    growth: usize,
     /// Set at the first refusal, so that later ones are not logged.
     is_refusal_logged: bool,
 }
 
+impl MemoryLimit {
+    pub(crate) fn new(max: usize) -> Self {
+        Self { max, used: 0, table_elements: 0, growth: 0, is_refusal_logged: false }
+    }
+}
+
 impl ResourceLimiter for MemoryLimit {
-    fn memory_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        let allowed = desired <= self.max;
+    fn memory_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        self.growth = desired.saturating_sub(current);
+        let total = self.used.saturating_add(self.growth);
+        let allowed = total <= self.max;
         if allowed {
-            self.used = desired;
+            self.used = total;
         } else if !std::mem::replace(&mut self.is_refusal_logged, true) {
-            tracing::warn!(desired, max = self.max, "the component exceeds its memory limit");
+            tracing::warn!(total, max = self.max, "the component exceeds its memory limit");
         }
         Ok(allowed)
     }
 
-    fn table_growing(&mut self, _: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
-        Ok(desired <= 10_000)
+    fn memory_grow_failed(&mut self, _: wasmtime::Error) -> wasmtime::Result<()> {
+        self.used = self.used.saturating_sub(std::mem::take(&mut self.growth));
+        Ok(())
+    }
+
+    fn table_growing(&mut self, current: usize, desired: usize, _: Option<usize>) -> wasmtime::Result<bool> {
+        let total = self.table_elements.saturating_add(desired.saturating_sub(current));
+        let allowed = total <= MAX_TABLE_ELEMENTS;
+        if allowed {
+            self.table_elements = total;
+        }
+        Ok(allowed)
+    }
+
+    fn instances(&self) -> usize {
+        MAX_CORE_MODULES as usize
+    }
+
+    fn memories(&self) -> usize {
+        MAX_MEMORIES as usize
+    }
+
+    fn tables(&self) -> usize {
+        MAX_CORE_MODULES as usize
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may end here")]
+mod tests {
+    use wasmtime::{Engine, Instance, Module, Store, Val};
+
+    use super::*;
+
+    /// Two memories and two tables, which grow in turn.
+    const MODULE: &str = r#"(module
+        (memory $a 1) (memory $b 1) (table $s 10 funcref) (table $t 10 funcref)
+        (func (export "a") (param i32) (result i32) (memory.grow $a (local.get 0)))
+        (func (export "b") (param i32) (result i32) (memory.grow $b (local.get 0)))
+        (func (export "s") (param i32) (result i32) (table.grow $s (ref.null func) (local.get 0)))
+        (func (export "t") (param i32) (result i32) (table.grow $t (ref.null func) (local.get 0))))"#;
+    const PAGE: usize = 65536;
+
+    fn module(engine: &Engine, text: &str) -> Module {
+        Module::new(engine, wat::parse_str(text).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn row_57_all_memories_and_tables_of_an_instance_count_together() {
+        let engine = Engine::default();
+        let mut store = Store::new(&engine, MemoryLimit::new(10 * PAGE));
+        store.limiter(|limit| limit);
+        let instance = Instance::new(&mut store, &module(&engine, MODULE), &[]).unwrap();
+        let mut grow = |name: &str, by: i32| {
+            let mut result = [Val::I32(0)];
+            instance.get_func(&mut store, name).unwrap().call(&mut store, &[Val::I32(by)], &mut result).unwrap();
+            (result[0].unwrap_i32() >= 0, store.data().used)
+        };
+        assert_eq!(grow("a", 4), (true, 6 * PAGE));
+        assert_eq!(grow("b", 5), (false, 6 * PAGE));
+        assert_eq!(grow("b", 4), (true, 10 * PAGE));
+        assert_eq!(grow("a", 1), (false, 10 * PAGE));
+        assert_eq!(grow("s", 6_000), (true, 10 * PAGE));
+        assert_eq!(grow("t", 6_000), (false, 10 * PAGE));
+        assert_eq!(grow("t", 3_000), (true, 10 * PAGE));
+    }
+
+    #[test]
+    fn row_57_a_growth_that_fails_does_not_count() {
+        let engine = Engine::default();
+        let mut store = Store::new(&engine, MemoryLimit::new(10 * PAGE));
+        store.limiter(|limit| limit);
+        let text = r#"(module (memory 1 2) (func (export "a") (result i32) (memory.grow (i32.const 5))))"#;
+        let instance = Instance::new(&mut store, &module(&engine, text), &[]).unwrap();
+        let mut result = [Val::I32(0)];
+        instance.get_func(&mut store, "a").unwrap().call(&mut store, &[], &mut result).unwrap();
+        assert_eq!((result[0].unwrap_i32(), store.data().used), (-1, PAGE));
     }
 }

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use wasmtime::Store;
 use wasmtime::component::ResourceAny;
 
+use crate::audit::{ChangeEvent, Record};
 use crate::bindings::connector::automation::connector::secrets::{LookupError, LookupErrorKind};
 use crate::bindings::steps::exports::automation::connector::steps as wit;
 use crate::bindings::steps::{AnySteps, AnyStepsIndices};
@@ -16,6 +17,7 @@ use crate::engine::{Compiled, EPOCH_INTERVAL};
 use crate::error::Error;
 use crate::manifest::Manifest;
 use crate::outbound::Outbound;
+use crate::pool::Warm;
 use crate::state::{State, check, lookup};
 use crate::values::Source;
 
@@ -36,9 +38,23 @@ pub(crate) enum Call<'a> {
 pub(crate) struct Steps {
     compiled: Compiled,
     indices: AnyStepsIndices,
-    warm: Mutex<Option<Arc<Instance>>>,
+    warm: Arc<WarmInstance>,
     /// The origin of the times that steps are given.
     origin: Instant,
+}
+
+/// The instance that new actions get, and the time when the last one got it.
+#[derive(Default)]
+struct WarmInstance(Mutex<Option<(Arc<Instance>, Instant)>>);
+
+impl Warm for WarmInstance {
+    fn idle_since(&self) -> Option<Instant> {
+        lock(&self.0).as_ref().filter(|(instance, _)| Arc::strong_count(instance) == 1).map(|(_, since)| *since)
+    }
+
+    fn evict(&self) -> bool {
+        lock(&self.0).take_if(|(instance, _)| Arc::strong_count(instance) == 1).is_some()
+    }
 }
 
 /// An instance with its session.
@@ -87,17 +103,29 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Steps {
     pub(crate) fn new(compiled: Compiled, indices: AnyStepsIndices) -> Self {
-        Self { compiled, indices, warm: Mutex::default(), origin: Instant::now() }
+        let warm = Arc::new(WarmInstance::default());
+        let place: Arc<dyn Warm> = warm.clone();
+        compiled.pool.add(Arc::downgrade(&place));
+        Self { compiled, indices, warm, origin: Instant::now() }
     }
 
     /// The warm instance, or a new one.
     fn instance(&self, options: &Options, outbound: &Outbound) -> Result<Arc<Instance>, Error> {
-        let mut warm = lock(&self.warm);
-        if let Some(instance) = &*warm {
-            return Ok(instance.clone());
+        loop {
+            let error = {
+                let mut warm = lock(&self.warm.0);
+                if let Some((instance, since)) = &mut *warm {
+                    *since = Instant::now();
+                    return Ok(instance.clone());
+                }
+                match self.instantiate(options, outbound) {
+                    Ok(instance) => return Ok(warm.insert((Arc::new(instance), Instant::now())).0.clone()),
+                    Err(error) => error,
+                }
+            };
+            // Not while the place is locked: that of another connector may be locked by an eviction of this one.
+            self.compiled.make_room(&error)?;
         }
-        let instance = self.instantiate(options, outbound).map_err(|error| Error::Load(format!("{error:#}")))?;
-        Ok(warm.insert(Arc::new(instance)).clone())
     }
 
     fn instantiate(&self, options: &Options, outbound: &Outbound) -> wasmtime::Result<Instance> {
@@ -106,6 +134,7 @@ impl Steps {
         let state = State::new(outbound.clone(), settings, secrets, options.lookup_timeout, config.max_memory);
         let mut store = Store::new(component.engine(), state);
         store.limiter(|state| &mut state.memory);
+        store.set_hostcall_fuel(config.max_memory);
         store.epoch_deadline_trap();
         store.set_epoch_deadline(u64::try_from(MAX_STEP.as_millis() / EPOCH_INTERVAL.as_millis()).unwrap_or(u64::MAX));
         let instance = component.instantiate(&mut store)?;
@@ -127,8 +156,8 @@ impl Steps {
         };
         // The actions of an instance that has grown large go on. The next one gets a new instance.
         if result.is_err() || memory > MAX_WARM_MEMORY {
-            let mut warm = lock(&self.warm);
-            if warm.as_ref().is_some_and(|warm| Arc::ptr_eq(warm, instance)) {
+            let mut warm = lock(&self.warm.0);
+            if warm.as_ref().is_some_and(|(warm, _)| Arc::ptr_eq(warm, instance)) {
                 *warm = None;
             }
         }
@@ -146,8 +175,15 @@ impl Steps {
         })
     }
 
-    /// Runs an action to its end.
-    pub(crate) async fn run(&self, call: Call<'_>, options: &Options, outbound: &Outbound) -> Result<Output, Error> {
+    /// Runs an action to its end. A request that changes a user is recorded before it is sent, as `event_of` describes it.
+    pub(crate) async fn run(
+        &self,
+        call: Call<'_>,
+        options: &Options,
+        outbound: &Outbound,
+        record: &Record,
+        event_of: impl Fn(String) -> ChangeEvent,
+    ) -> Result<Output, Error> {
         let instance = self.instance(options, outbound)?;
         let settings = self.settings(options, outbound).await?;
         let seed = seed();
@@ -184,7 +220,12 @@ impl Steps {
                     }
                     event
                 }
-                wit::Step::Send(request) => outbound.exchange(request).await,
+                wit::Step::Send(request) => {
+                    if let Some(user_id) = &request.changes {
+                        record.open(event_of(user_id.clone())).await?;
+                    }
+                    outbound.exchange(request).await
+                }
                 wit::Step::Wait(wit::Pause { duration, may_end_early }) => {
                     let duration = Duration::from_nanos(duration);
                     if may_end_early {

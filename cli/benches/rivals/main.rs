@@ -20,7 +20,7 @@ use crossings::crossings;
 use native::{Credentials, Native};
 use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_host::types::{ListQuery, UserRef};
-use onepassword_users_host::{Connector, Environment, Host, HostConfig, Options, Source, Value};
+use onepassword_users_host::{Connector, Environment, Host, HostConfig, Network, Options, Source, Value};
 use onepassword_users_simulator::{Config, Simulator};
 use tokio::task::JoinSet;
 
@@ -45,7 +45,7 @@ fn main() {
     let cache = tempfile::tempdir().unwrap();
     let limits = HostConfig {
         max_instances: TOGETHER as u32 + 1,
-        cache_dir: Some(cache.path().to_owned()),
+        cache_dir: Some(cache.path().join("code")),
         ..HostConfig::default()
     };
     let files = tempfile::tempdir().unwrap();
@@ -212,7 +212,8 @@ impl Rivals {
     fn connector(&self, host: &Host) -> Connector {
         let values = self.credentials.named().map(|(name, value)| (name.to_owned(), Value::from(value.to_owned())));
         let source: Arc<dyn Source> = Arc::new(BTreeMap::from(values));
-        host.connector(Options { settings: source.clone(), secrets: source, ..Options::default() }).unwrap()
+        let network = Network { allow_loopback: true, ..Network::default() };
+        host.connector(Options { settings: source.clone(), secrets: source, network, ..Options::default() }).unwrap()
     }
 
     /// Runs a process to its end. Its environment contains the account and a home only.

@@ -8,5 +8,6 @@ mod architecture;
 mod by_name;
 mod command_line;
 mod field;
+mod host;
 mod readme;
 mod terminal;

@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::types::{KnownUser, ListQuery, UserRef};
-use onepassword_users_host::{Error, Failure, Host, HostConfig, Lookup, Options, Source, Value};
+use onepassword_users_host::{Error, Failure, Host, HostConfig, Lookup, Network, Options, Source, Value};
 use onepassword_users_simulator::{Config, Record, Simulator};
 
 use crate::checked::CheckedConnector;
@@ -15,8 +15,13 @@ use crate::checked::CheckedConnector;
 /// The host, with the component compiled once for all tests.
 pub static HOST: LazyLock<Host> = LazyLock::new(|| {
     let component = if is_over_steps() { STEPS } else { COMPONENT };
-    Host::new(component, HostConfig::default()).unwrap()
+    Host::new(component, config()).unwrap()
 });
+
+/// The configuration of a host for tests, which caches compiled code.
+pub fn config() -> HostConfig {
+    HostConfig { cache_dir: HostConfig::user_cache_dir("onepassword-users-tests"), ..HostConfig::default() }
+}
 
 /// The variable that makes the tests run over the component without imports.
 pub const ENGINE: &str = "CONNECTOR_ENGINE";
@@ -107,7 +112,12 @@ pub fn values(simulator: &Simulator) -> Values {
 
 pub fn options(values: &Values) -> Options {
     let source: Arc<dyn Source> = Arc::new(values.clone());
-    Options { settings: source.clone(), secrets: source, ..Options::default() }
+    Options { settings: source.clone(), secrets: source, network: network(), ..Options::default() }
+}
+
+/// The rules of connections with a simulated account on loopback.
+pub fn network() -> Network {
+    Network { allow_loopback: true, ..Network::default() }
 }
 
 pub fn id(id: &str) -> UserRef {

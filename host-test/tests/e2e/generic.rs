@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use onepassword_users_component::COMPONENT;
 use onepassword_users_host::catalogue::{ACTIONS, ErrorCode, SECRETS, SETTINGS};
 use onepassword_users_host::types::ChangeMode;
-use onepassword_users_host::{Error, Host, HostConfig, Output, StateChange, User};
+use onepassword_users_host::{Error, Host, Output, StateChange, User};
 use onepassword_users_simulator::{Fault, Operation};
-use onepassword_users_test_kit::harness::{ALL, Harness, email, expect_failure, options};
+use onepassword_users_test_kit::harness::{ALL, Harness, config, email, expect_failure, options};
 use serde_json::{Value, json};
 
 const WENDY: &str = "wendy.appleseed@example.com";
@@ -208,7 +208,7 @@ async fn a_connector_without_the_typed_interface_is_called_by_name() {
     let places: Vec<usize> = (0..component.len()).filter(|place| component[*place..].starts_with(known)).collect();
     assert!(!places.is_empty());
     places.iter().for_each(|place| component[*place..place + other.len()].copy_from_slice(other));
-    let host = Host::new(&component, HostConfig::default()).unwrap();
+    let host = Host::new(&component, config()).unwrap();
 
     let harness = Harness::new().await;
     let connector = host.connector(options(&harness.values)).unwrap();

@@ -9,6 +9,7 @@
 )]
 
 mod actions;
+mod audit;
 mod conformance;
 mod contract;
 mod dialects;
@@ -17,6 +18,7 @@ mod find;
 mod gate;
 mod generic;
 mod hostile;
+mod limits;
 mod meter;
 mod network;
 mod raw_steps;

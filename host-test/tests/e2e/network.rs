@@ -7,7 +7,7 @@ use std::sync::Arc;
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::{Error as HostError, Network, Options, Proxy};
 use onepassword_users_simulator::Simulator;
-use onepassword_users_test_kit::harness::{HOST, Values, email, expect_failure, options, values};
+use onepassword_users_test_kit::harness::{HOST, Values, email, expect_failure, network, options, values};
 use rcgen::{CertifiedKey, generate_simple_self_signed};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -60,15 +60,20 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     values.set("base-url", &format!("https://localhost:{}", front.port()));
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
-    let with_ca = Network { ca_file: Some(ca.path().into()), ..Network::default() };
+    let with_ca = Network { ca_file: Some(ca.path().into()), ..network() };
 
-    let untrusted = connect(&values, Network::default()).get_user(email(WENDY)).await;
+    let untrusted = connect(&values, network()).get_user(email(WENDY)).await;
     let error = expect_failure(ErrorCode::Misconfigured, untrusted);
     assert!(error.message.contains("certificate"), "{}", error.message);
+    assert!(
+        error.message.contains("its issuer is not trusted") && error.remedy.contains("Network.ca_file"),
+        "{error:?}"
+    );
+    assert_eq!(error.subject, None, "no setting is at fault");
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
     assert!(connect(&values, with_ca.clone()).get_user(email(WENDY)).await.is_ok());
-    let insecure = Network { insecure: true, ..Network::default() };
+    let insecure = Network { insecure: true, ..network() };
     assert!(connect(&values, insecure).get_user(email(WENDY)).await.is_ok());
 
     // An expired certificate is refused, even if its CA is trusted.
@@ -82,7 +87,8 @@ async fn tls_is_verified_unless_a_ca_is_given_or_verification_is_off() {
     simulator.take_records();
     values.set("base-url", &format!("https://localhost:{}", expired_front.port()));
     let refused = connect(&values, with_ca.clone()).get_user(email(WENDY)).await;
-    expect_failure(ErrorCode::Misconfigured, refused);
+    let error = expect_failure(ErrorCode::Misconfigured, refused);
+    assert!(error.message.contains("expired") && !error.remedy.contains("ca_file"), "{error:?}");
     assert!(simulator.take_records().is_empty(), "nothing was sent");
 
     // A trusted certificate for another name is refused, too.
@@ -99,7 +105,7 @@ async fn a_connector_can_change_its_base_url_from_http_to_https() {
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
     let values = values(&simulator);
-    let connector = connect(&values, Network { ca_file: Some(ca.path().into()), ..Network::default() });
+    let connector = connect(&values, Network { ca_file: Some(ca.path().into()), ..network() });
     assert!(connector.get_user(email(WENDY)).await.is_ok());
     values.set("base-url", &format!("https://localhost:{}", front.port()));
     assert!(connector.get_user(email(WENDY)).await.is_ok());
@@ -111,11 +117,11 @@ async fn an_invalid_ca_file_or_proxy_is_refused() {
     for (path, problem) in
         [("/nowhere/ca.pem", "/nowhere/ca.pem"), (concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "no certificate")]
     {
-        let network = Network { ca_file: Some(path.into()), ..Network::default() };
+        let network = Network { ca_file: Some(path.into()), ..network() };
         let Err(HostError::Options(error)) = HOST.connector(Options { network, ..options(&values) }) else { panic!() };
         assert!(error.contains(problem), "{error}");
     }
-    let network = Network { proxy: Proxy::Url("http://user:hunter2@:0:/".into()), ..Network::default() };
+    let network = Network { proxy: Proxy::Url("http://user:hunter2@:0:/".into()), ..network() };
     let Err(HostError::Options(error)) = HOST.connector(Options { network, ..options(&values) }) else { panic!() };
     assert!(!error.contains("hunter2"), "{error}");
 }
@@ -151,7 +157,12 @@ async fn a_proxy_is_used_except_for_loopback() {
     let values = values(&simulator);
     let mut ca = tempfile::NamedTempFile::new().unwrap();
     ca.write_all(certificate.cert.pem().as_bytes()).unwrap();
-    let network = Network { proxy: Proxy::Url(proxy_url), ca_file: Some(ca.path().into()), ..Network::default() };
+    let network = Network {
+        proxy: Proxy::Url(proxy_url),
+        ca_file: Some(ca.path().into()),
+        allowed_origins: vec!["https://api.1password.example".into(), "https://refused.example".into()],
+        ..network()
+    };
 
     assert!(connect(&values, network.clone()).get_user(email(WENDY)).await.is_ok(), "loopback bypasses the proxy");
     assert!(request_lines.try_recv().is_err());

@@ -9,20 +9,23 @@ use std::time::{Duration, Instant};
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::types::ChangeMode;
 use onepassword_users_host::{Connector, Error, Host, HostConfig, Network, Options};
-use onepassword_users_test_kit::harness::{ALL, HOST, Harness, Values, email, expect_failure, id, options, values};
+use onepassword_users_test_kit::harness::{
+    ALL, HOST, Harness, Values, config, email, expect_failure, id, options, values,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 const MAX_MEMORY: usize = 32 * 1024 * 1024;
 
 /// The hostile guest, in a host with little memory.
-static HOSTILE: LazyLock<Host> = LazyLock::new(|| {
+static HOSTILE: LazyLock<Host> = LazyLock::new(hostile_host);
+
+fn hostile_host() -> Host {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let target_dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join("guest");
     let component = onepassword_users_guest_build::build(workspace, "hostile-guest", &target_dir).unwrap();
-    Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..HostConfig::default() })
-        .unwrap()
-});
+    Host::new(&std::fs::read(component).unwrap(), HostConfig { max_memory: MAX_MEMORY, ..config() }).unwrap()
+}
 
 struct Hostile {
     connector: Connector,
@@ -150,9 +153,11 @@ async fn codes_and_results_of_any_connector_are_passed_on() {
 /// The origins come from the description, so nothing runs without one.
 #[tokio::test]
 async fn a_component_without_a_description_is_refused() {
-    let hostile = Hostile::new();
-    hostile.values.set("behaviour", "no manifest");
-    let Err(Error::Load(problem)) = hostile.connector.invoke("x", "").await else { panic!() };
+    let values = Values::default();
+    values.set("behaviour", "no manifest");
+    // A host of its own, which has not asked for the description yet.
+    let connector = hostile_host().connector(options(&values)).unwrap();
+    let Err(Error::Load(problem)) = connector.invoke("x", "").await else { panic!() };
     assert!(problem.contains("its description is not one"), "{problem}");
 }
 
@@ -231,15 +236,18 @@ async fn private_addresses_are_not_reached_unless_allowed() {
     values.set("timeout", "8");
     values.set("max-attempts", "1");
     for address in ["10.0.0.1", "192.168.0.1", "169.254.169.254", "[fd00::1]", "[fe80::1]", "0.0.0.0"] {
-        values.set("base-url", &format!("https://{address}"));
-        let connector = HOST.connector(options(&values)).unwrap();
+        let origin = format!("https://{address}");
+        values.set("base-url", &origin);
+        let network = Network { allowed_origins: vec![origin], ..Network::default() };
+        let connector = HOST.connector(Options { network, ..options(&values) }).unwrap();
         let start = Instant::now();
         let error = expect_failure(ErrorCode::Misconfigured, connector.list_users(ALL).await);
         assert!(error.message.contains("does not allow"), "{}", error.message);
         assert!(start.elapsed() < Duration::from_secs(6), "it must be refused without an attempt");
     }
     // 0.0.0.0 is this machine, which does not listen: if it is allowed, the connection fails.
-    let network = Network { allow_private: true, ..Network::default() };
+    let allowed_origins = vec!["https://0.0.0.0".into()];
+    let network = Network { allow_private: true, allowed_origins, ..Network::default() };
     let connector = HOST.connector(Options { network, ..options(&values) }).unwrap();
     expect_failure(ErrorCode::Unavailable, connector.list_users(ALL).await);
 }
@@ -259,6 +267,35 @@ async fn an_endless_response_is_ended_and_its_connection_closed() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     panic!("the connection is still open");
+}
+
+#[tokio::test]
+async fn row_57_connections_are_bounded_and_end_with_the_call() {
+    let hostile = Hostile::with_deadline(Duration::from_secs(20));
+    // A response that begins, and goes on forever.
+    let (address, _, open) = server(b"HTTP/1.1 200 OK\r\n\r\n", &[b'x'; 65536]).await;
+    hostile.values.set("base-url", &format!("http://{address}"));
+    hostile.values.set("authority", &address);
+    let most = Arc::new(AtomicUsize::new(0));
+    let (watched, seen) = (open.clone(), most.clone());
+    let watch = tokio::spawn(async move {
+        loop {
+            seen.fetch_max(watched.load(Ordering::Relaxed), Ordering::Relaxed);
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    });
+    assert_eq!(hostile.report("open connections").await, "opened");
+    hostile.assert_works().await;
+    for _ in 0..100 {
+        if open.load(Ordering::Relaxed) == 0 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    watch.abort();
+    assert_eq!(open.load(Ordering::Relaxed), 0, "its connections are closed");
+    let most = most.load(Ordering::Relaxed);
+    assert!((1..=64).contains(&most), "{most}");
 }
 
 #[tokio::test]

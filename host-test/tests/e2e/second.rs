@@ -5,8 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, LazyLock, Mutex};
 
 use onepassword_users_host::catalogue::{ErrorCode, FailureClass};
-use onepassword_users_host::{Connector, Error, Host, HostConfig, Manifest, Options, SubjectKind};
-use onepassword_users_test_kit::harness::{Values, expect_failure, options};
+use onepassword_users_host::{
+    Audit, AuditError, ChangeEvent, ChangeResult, Connector, Error, Host, HostConfig, Manifest, Network, Options,
+    Recording, SubjectKind,
+};
+use onepassword_users_test_kit::harness::{Values, config, expect_failure, options};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -25,8 +28,7 @@ static COMPONENT: LazyLock<PathBuf> = LazyLock::new(|| {
     onepassword_users_guest_build::build(Path::new(WORKSPACE), "badge-access-connector", &target_dir).unwrap()
 });
 
-static HOST: LazyLock<Host> =
-    LazyLock::new(|| Host::new(&std::fs::read(&*COMPONENT).unwrap(), HostConfig::default()).unwrap());
+static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(&std::fs::read(&*COMPONENT).unwrap(), config()).unwrap());
 
 /// The badges by id, each with its state; the requests; and answers that replace the next ones.
 #[derive(Default)]
@@ -336,7 +338,7 @@ fn patched(old: &[u8], new: &[u8]) -> Host {
     let at: Vec<usize> = (0..bytes.len() - old.len()).filter(|at| bytes[*at..].starts_with(old)).collect();
     let [at] = at[..] else { panic!("{at:?}") };
     bytes[at..at + old.len()].copy_from_slice(new);
-    Host::new(&bytes, HostConfig::default()).unwrap()
+    Host::new(&bytes, config()).unwrap()
 }
 
 #[tokio::test]
@@ -388,6 +390,33 @@ async fn a_change_that_was_never_sent_has_changed_nothing() {
     assert!(failure.is_retryable() && !failure.may_have_changed);
 }
 
+/// A hook that refuses to record anything.
+struct Full;
+
+impl Audit for Full {
+    fn before<'a>(&'a self, change: &'a ChangeEvent) -> Recording<'a, Result<(), AuditError>> {
+        assert_eq!((change.action.as_str(), change.user_id.as_deref()), ("block-badge", None));
+        Box::pin(async { Err(AuditError("the disk is full".into())) })
+    }
+
+    fn after<'a>(&'a self, _: &'a ChangeEvent, _: &'a ChangeResult) -> Recording<'a, ()> {
+        panic!("there is no record")
+    }
+}
+
+#[tokio::test]
+async fn a_change_of_another_connector_needs_a_record_as_well() {
+    let harness = Harness::new().await;
+    harness.doors.lock().unwrap().badges.insert("B1042".into(), "active".into());
+    let audit: Option<Arc<dyn Audit>> = Some(Arc::new(Full));
+    let connector = HOST.connector(Options { audit, ..options(&harness.values) }).unwrap();
+    connector.invoke("get-badge", r#"{"badge":"B1042"}"#).await.unwrap();
+    harness.doors.lock().unwrap().requests.clear();
+    let result = connector.invoke("block-badge", r#"{"badge":"B1042"}"#).await;
+    assert!(matches!(result, Err(Error::Audit { may_have_changed: false, .. })), "{result:?}");
+    assert!(harness.doors.lock().unwrap().requests.is_empty(), "nothing was sent");
+}
+
 /// The lines that the page shows to platforms.
 #[tokio::test]
 async fn a_platform_needs_a_few_lines_to_run_the_second_connector() {
@@ -396,7 +425,8 @@ async fn a_platform_needs_a_few_lines_to_run_the_second_connector() {
     let (component, settings, secrets) =
         (&*COMPONENT, Arc::new(harness.values.clone()), Arc::new(harness.values.clone()));
     let host = Host::new(&std::fs::read(component).unwrap(), HostConfig::default()).unwrap();
-    let connector = host.connector(Options { settings, secrets, ..Options::default() }).unwrap();
+    let network = Network { allow_loopback: true, ..Network::default() };
+    let connector = host.connector(Options { settings, secrets, network, ..Options::default() }).unwrap();
     let output = connector.invoke("block-badge", r#"{"badge":"B1042"}"#).await.unwrap();
     assert_eq!(output.summary, "badge B1042 is blocked (changed)");
 }

@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use onepassword_users_host::catalogue::ErrorCode;
 use onepassword_users_host::{Lookup, Options, Source, SourceError, Subject, SubjectKind};
 use onepassword_users_simulator::Simulator;
-use onepassword_users_test_kit::harness::{ALL, HOST, Values, email, expect_failure, is_over_steps, options, values};
+use onepassword_users_test_kit::harness::{
+    ALL, HOST, Values, email, expect_failure, is_over_steps, network, options, values,
+};
 
 const WENDY: &str = "wendy.appleseed@example.com";
 
@@ -52,7 +54,7 @@ async fn the_settings_are_looked_up_at_once_and_secrets_only_when_needed() {
         let source = Noted { values: values(&simulator), lookups: lookups[place].clone() };
         Arc::new(source) as Arc<dyn Source>
     });
-    let connector = HOST.connector(Options { settings, secrets, ..Options::default() }).unwrap();
+    let connector = HOST.connector(Options { settings, secrets, network: network(), ..Options::default() }).unwrap();
     let take = |place: usize| std::mem::take(&mut *lookups[place].lock().unwrap());
     // A component over WASI asks for what it needs. One without imports gets all settings at the beginning.
     let settings = if is_over_steps() {

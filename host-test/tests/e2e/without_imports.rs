@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use onepassword_users_component::STEPS;
 use onepassword_users_host::types::{ChangeMode, ChangeOutcome};
-use onepassword_users_host::{Connector, Host, HostConfig};
+use onepassword_users_host::{Connector, Host};
 use onepassword_users_simulator::{Config, Fault, Operation, Simulator};
-use onepassword_users_test_kit::harness::{ALL, ENGINE, id, options, values};
+use onepassword_users_test_kit::harness::{ALL, ENGINE, config, id, options, values};
 use tokio::task::JoinSet;
 use wasmtime::Engine;
 use wasmtime::component::Component;
@@ -29,7 +29,7 @@ fn it_imports_nothing() {
 
 /// A connector over the component without imports, and its simulated account.
 async fn connector() -> (Simulator, Connector) {
-    static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(STEPS, HostConfig::default()).unwrap());
+    static HOST: LazyLock<Host> = LazyLock::new(|| Host::new(STEPS, config()).unwrap());
     let simulator = Simulator::start(Config { users: 60, ..Config::default() }).await.unwrap();
     let connector = HOST.connector(options(&values(&simulator))).unwrap();
     (simulator, connector)

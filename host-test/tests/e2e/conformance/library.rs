@@ -7,6 +7,7 @@ use std::time::Duration;
 use onepassword_users_component::{COMPONENT, STEPS};
 use onepassword_users_conformance::{LookupFailure, Outcome, Report, Task, TaskAction};
 use onepassword_users_host::{Connector, Host, HostConfig, Lookup, Options, Source, SourceError, Value};
+use onepassword_users_test_kit::harness::network;
 use tracing::instrument::WithSubscriber;
 
 pub(super) static STEPS_HOST: LazyLock<Host> = LazyLock::new(|| Host::new(STEPS, HostConfig::default()).unwrap());
@@ -26,6 +27,7 @@ pub(super) async fn run(host: &Host, task: Task) -> Report {
         settings: Arc::new(Values { task: task.clone(), of: |task| &task.settings }),
         secrets: Arc::new(Values { task: task.clone(), of: |task| &task.secrets }),
         lookup_timeout: Duration::from_millis(task.lookup_limit_ms),
+        network: network(),
         ..Options::default()
     };
     let work = async {

@@ -138,6 +138,15 @@ mod guest {
                 "fetch denied forever" => loop {
                     fetch("evil.example", None);
                 },
+                "open connections" => {
+                    let open: Vec<_> = (0..490).map(|_| start(&setting("authority"))).collect();
+                    if let Some(Some(response)) = open.first() {
+                        response.subscribe().block();
+                    }
+                    // They stay open after the call.
+                    core::mem::forget(open);
+                    report(String::from("opened"))
+                }
                 "post forever" => report(post(&setting("authority"))),
                 "hoard resources" => {
                     let mut fields = Vec::new();
@@ -193,6 +202,15 @@ mod guest {
         let _ = OutgoingBody::finish(body, None);
         response.subscribe().block();
         String::new()
+    }
+
+    /// Sends a GET, and does not wait for its response.
+    fn start(authority: &str) -> Option<wasi::http::types::FutureIncomingResponse> {
+        let request = OutgoingRequest::new(Fields::new());
+        let _ = request.set_scheme(Some(&Scheme::Http));
+        let _ = request.set_authority(Some(authority));
+        let _ = request.set_path_with_query(Some("/"));
+        outgoing_handler::handle(request, None).ok()
     }
 
     /// Sends a POST with an endless body, and describes the outcome.
