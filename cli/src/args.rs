@@ -203,6 +203,9 @@ pub(crate) struct Global {
     /// Setting of another connector, by its name; may be repeated. Secrets are read from variables or files only
     #[arg(long = "setting", value_name = "NAME=VALUE", help_heading = TARGET)]
     pub(crate) settings: Vec<String>,
+    /// Append a line to this file before each change is sent, and one after it; without the first, nothing is changed
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) audit_log: Option<PathBuf>,
     /// Log to standard error; repeat for more detail
     #[arg(long, short, global = true, action = ArgAction::Count)]
     pub(crate) verbose: u8,

@@ -38,6 +38,7 @@ impl Described {
         } else {
             Target::foreign(global, &manifest)?
         };
+        let Target { options, simulator } = Target { options, simulator }.audited(global)?;
         let output = Output::new(global.output, simulator.is_some());
         Ok(Self { connector: host.connector(options)?, manifest, output, _simulator: simulator })
     }

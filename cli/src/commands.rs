@@ -160,7 +160,7 @@ struct Session {
 
 impl Session {
     async fn start(global: &Global, effect: Effect) -> Result<Self, Failure> {
-        let Target { options, simulator } = Target::announced(global, effect).await?;
+        let Target { options, simulator } = Target::announced(global, effect).await?.audited(global)?;
         let connector = host(global)?.connector(options)?;
         let output = Output::new(global.output, simulator.is_some());
         Ok(Self { connector, output, _simulator: simulator })

@@ -10,6 +10,7 @@ macro_rules! message {
 }
 
 mod args;
+mod audit_log;
 mod by_name;
 mod commands;
 mod demo;

@@ -331,7 +331,8 @@ pub(crate) fn print_json(value: &Value, format: Option<Format>) -> Result<(), Fa
     print(&if format == Some(Format::Ndjson) { line(value) } else { escaped(&format!("{value:#}\n")) })
 }
 
-fn line(value: &Value) -> String {
+/// A JSON value on a line of its own.
+pub(crate) fn line(value: &Value) -> String {
     escaped(&format!("{value}\n"))
 }
 

@@ -11,6 +11,7 @@ use onepassword_users_host::{
 use onepassword_users_simulator::{Config, Simulator};
 
 use crate::args::{Global, proxy};
+use crate::audit_log::AuditLog;
 use crate::failure::Failure;
 
 /// The settings and secrets that identify an account or authenticate to it. If none is set, no real account can be meant.
@@ -50,6 +51,14 @@ impl Target {
             message!("note: using a simulated account, {reason}.");
         }
         Ok(target)
+    }
+
+    /// The target with the log of changes that `--audit-log` names.
+    pub(crate) fn audited(mut self, global: &Global) -> Result<Self, Failure> {
+        if let Some(path) = &global.audit_log {
+            self.options.audit = Some(Arc::new(AuditLog::open(path, self.simulator.is_some())?));
+        }
+        Ok(self)
     }
 
     /// The target of a command of another connector: the values that `--setting` and the variables of its own names give.

@@ -313,3 +313,54 @@ fn completions_and_the_manual_page_name_every_command() {
         }
     }
 }
+
+/// Each change has a line before it and one after it. Without the first, nothing is changed.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_log_has_each_change_twice_and_stops_what_it_cannot_record() {
+    let account = Account::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("audit.ndjson");
+    let log = file.to_str().unwrap();
+    let entries = || -> Vec<Value> {
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let id = account.simulator.account(|a| a.by_email(WENDY).unwrap().id.clone());
+    let mut environment = account.environment();
+    environment.push(("USER", "responder-7"));
+    let suspend = |users: &[&str]| run(&[&["suspend-user", "--audit-log", log, "--"], users].concat(), &environment);
+
+    // Dry runs, users who are suspended already, and failures before a change leave no line.
+    let dry_run = run(&["suspend-user", "--audit-log", log, "--dry-run", WENDY], &environment);
+    assert_eq!((code(&dry_run), code(&suspend(&[TOMAS, "NOBODY"])), entries().len()), (20, 6, 0));
+
+    assert_eq!(code(&suspend(&[WENDY])), 0);
+    let written = entries();
+    let [before, after] = &written[..] else { panic!("{written:?}") };
+    assert_eq!((&before["event"], &after["event"]), (&json!("sending"), &json!("ended")));
+    assert_eq!(before["correlation_id"], after["correlation_id"]);
+    assert_eq!((&before["user"], &before["user_id"]), (&json!(WENDY), &json!(id)));
+    assert_eq!((&before["action"], &before["requested_by"]), (&json!("suspend-user"), &json!("responder-7")));
+    assert_eq!((&after["outcome"], &after["may_have_changed"]), (&json!("changed"), &json!(true)));
+    assert!(before["time"].as_str().unwrap().ends_with('Z'), "{before}");
+    #[cfg(unix)]
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions()) & 0o777, 0o600);
+
+    // By name as well, at the end of the same file.
+    let arguments = json!({ "user": id }).to_string();
+    let by_name = run(&["--audit-log", log, "invoke", "reactivate-user", "--arguments", &arguments], &environment);
+    assert_eq!((code(&by_name), entries().len()), (0, 4), "{}", error(&by_name));
+
+    // A folder cannot be opened, and a full disk refuses each line.
+    account.simulator.take_records();
+    for broken in [folder.path().to_str().unwrap(), "/dev/full"] {
+        if cfg!(target_os = "linux") || broken != "/dev/full" {
+            let output = run(&["suspend-user", "--audit-log", broken, WENDY], &environment);
+            assert!([3, 13].contains(&code(&output)), "{broken}: {}", error(&output));
+            assert!(error(&output).contains("audit log"), "{}", error(&output));
+        }
+    }
+    assert_eq!(state(&account.simulator, WENDY), "ACTIVE");
+    let sent = account.simulator.take_records();
+    assert!(sent.iter().all(|record| !record.target.ends_with(":suspend")), "{}", sent.len());
+}

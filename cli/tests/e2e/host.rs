@@ -53,7 +53,7 @@ fn row_34_a_proxy_that_cannot_be_used_ends_the_command() {
         (&["--proxy", "http://proxy:99999"], &[]),
         (&[], &[("ONEPASSWORD_PROXY", r"http://CORP\user:hunter2@proxy:3128")]),
     ] {
-        let (code, error) = run(&[&["list-users"], arguments].concat(), environment);
+        let (code, error) = run(&[arguments, &["list-users"]].concat(), environment);
         assert_eq!(code, 3, "{error}");
         assert!(error.contains("--proxy or ONEPASSWORD_PROXY") && !error.contains("hunter2"), "{error}");
     }

@@ -51,8 +51,9 @@ fn the_readme_and_the_promises_name_real_tests() {
     let promised: Vec<&str> = cells.flat_map(|cell| cell.split('`').skip(1).step_by(2)).collect();
     assert!(promised.len() > 15, "{promised:?}");
     names.extend(promised);
-    let folders = ["tests/e2e", "../core/tests", "../host-test/tests/e2e"]
-        .map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));
+    let folders =
+        ["tests/e2e", "../core/tests", "../host-test/tests/e2e", "../host-test/src", "../crates/spin-host/tests/spin"]
+            .map(|folder| format!("{}/{folder}", env!("CARGO_MANIFEST_DIR")));
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap());
     let sources: String = files.filter_map(|file| std::fs::read_to_string(file.unwrap().path()).ok()).collect();
     for name in names {
