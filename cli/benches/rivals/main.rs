@@ -184,7 +184,7 @@ impl Rivals {
             self.process(Command::new(env!("CARGO_BIN_EXE_onepassword-users")).args(arguments), home);
         };
         let over_steps = |arguments: &[&str], home: &Path| {
-            command(&[arguments, &["--component", steps_file]].concat(), home);
+            command(&[&["--component", steps_file], arguments].concat(), home);
         };
         let native = |arguments: &[&str]| {
             self.process(Command::new(env::current_exe().unwrap()).arg(ONE_SHOT).args(arguments), home);
