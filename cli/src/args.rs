@@ -7,7 +7,7 @@ use clap::builder::NonEmptyStringValueParser;
 use clap::{ArgAction, Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use onepassword_users_host::types::{ChangeMode, StateFilter, UserRef};
-use onepassword_users_host::{Environment, Proxy, catalogue};
+use onepassword_users_host::{Environment, Proxy, Subject, SubjectKind, catalogue};
 
 /// The options that set a setting. The others are set by their variables only.
 const FLAGS: [(&str, &str); 4] = [
@@ -272,8 +272,12 @@ pub(crate) fn refuse_secrets(arguments: impl Iterator<Item = OsString>) -> Resul
     for argument in arguments {
         let argument = argument.to_string_lossy().replace('_', "-");
         let flag = argument.split('=').next().unwrap_or_default();
-        let is_secret = ["client-id", "secret", "token", "password"].iter().any(|word| flag.contains(word));
-        if flag.starts_with("--") && is_secret && flag != "--page-token" {
+        let name = flag.to_ascii_lowercase();
+        // A variable that was meant for the environment.
+        let is_variable = argument.contains('=') && name.starts_with("onepassword-");
+        let name = name.trim_start_matches("onepassword-");
+        let is_secret = ["client-id", "secret", "token", "password"].iter().any(|word| name.contains(word));
+        if (flag.starts_with("--") || is_variable) && is_secret && flag != "--page-token" {
             return Err("secrets must not be passed on the command line, where others can read them: set ONEPASSWORD_CLIENT_ID \
                  and ONEPASSWORD_CLIENT_SECRET, or set ONEPASSWORD_CLIENT_SECRET_FILE to the path of a file with the secret"
                 .into());
@@ -305,4 +309,29 @@ pub(crate) fn refuse_late_options(users: &[String], has_separator: bool) -> Resu
         )),
         None => Ok(()),
     }
+}
+
+/// True if the arguments ask for JSON, also if they cannot be parsed.
+pub(crate) fn asks_for_json(arguments: impl Iterator<Item = OsString>) -> bool {
+    let arguments: Vec<String> = arguments
+        .map(|argument| argument.to_string_lossy().into_owned())
+        .take_while(|argument| argument != "--")
+        .collect();
+    let is_json = |format: &str| matches!(format, "json" | "ndjson");
+    let attached = |argument: &String| {
+        let value = argument.strip_prefix("--output=").or_else(|| argument.strip_prefix("-o"));
+        value.is_some_and(|value| is_json(value.trim_start_matches('=')))
+    };
+    let apart = arguments.windows(2).any(|pair| match pair {
+        [option, format] => (option == "-o" || option == "--output") && is_json(format),
+        _ => false,
+    });
+    apart || arguments.iter().any(attached)
+}
+
+/// The option that an error is about, if it is about one.
+pub(crate) fn subject(error: &clap::Error) -> Option<Subject> {
+    let argument = error.get(clap::error::ContextKind::InvalidArg)?.to_string();
+    let name = argument.split([' ', '=']).next().filter(|name| name.starts_with("--"))?.to_owned();
+    Some(Subject { kind: SubjectKind::Argument, name })
 }

@@ -1,7 +1,7 @@
 //! A log of changes in a file: a line before each change is sent, and one after it.
 
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -9,7 +9,7 @@ use onepassword_users_host::{Audit, AuditError, ChangeEvent, ChangeResult, Recor
 use serde_json::{Value, json};
 
 use crate::failure::Failure;
-use crate::output;
+use crate::{output, users_file};
 
 /// The file, and what is the same in all its lines.
 pub(crate) struct AuditLog {
@@ -20,14 +20,23 @@ pub(crate) struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the file, at whose end the lines are written. A new file can be read by its owner only.
+    /// Opens the file, at whose end the lines are written. A new file can be read by its owner only. If the last line of an old
+    /// one was cut off, the next one does not continue it.
     pub(crate) fn open(path: &Path, simulated: bool) -> Result<Self, Failure> {
         let mut options = std::fs::OpenOptions::new();
         options.append(true).create(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         let name = path.display().to_string();
-        let file = options.open(path).map_err(|error| {
+        let path = path.to_owned();
+        let open = move || {
+            let mut file = options.open(&path)?;
+            if is_cut_off(&path) {
+                file.write_all(b"\n")?;
+            }
+            Ok(file)
+        };
+        let file = users_file::within_limit(open).map_err(|error| {
             Failure::settings(format!("the audit log {name} cannot be written: {error}. Nothing was changed"))
         })?;
         // The name that the environment gives, as other logs of commands have it.
@@ -44,12 +53,30 @@ impl AuditLog {
         let (file, line) = (self.file.clone(), output::line(&entry));
         let write = move || {
             let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
-            file.write_all(line.as_bytes())?;
+            if let Err(error) = file.write_all(line.as_bytes()) {
+                // A part of the line may be there, on which the next one must not continue.
+                let _ = file.write_all(b"\n");
+                return Err(error);
+            }
             // A pipe or a terminal cannot be synchronised.
             if file.metadata()?.is_file() { file.sync_data() } else { file.flush() }
         };
         tokio::task::spawn_blocking(write).await.unwrap_or_else(|error| Err(io::Error::other(error)))
     }
+}
+
+/// True if a file does not end with a line feed.
+fn is_cut_off(path: &Path) -> bool {
+    let last = || {
+        let mut file = File::open(path)?;
+        if !file.metadata()?.is_file() {
+            return Ok(b'\n');
+        }
+        file.seek(SeekFrom::End(-1))?;
+        let mut last = [0];
+        file.read_exact(&mut last).map(|()| last[0])
+    };
+    last().is_ok_and(|last: u8| last != b'\n')
 }
 
 impl Audit for AuditLog {

@@ -38,7 +38,14 @@ pub(crate) fn run() -> ExitCode {
         }
         // Its words repeat what was typed, or what a script passed on.
         Err(error) => {
-            args::with_hint(&error).trim_end().lines().for_each(output::print_message);
+            let text = args::with_hint(&error);
+            text.trim_end().lines().for_each(output::print_message);
+            if args::asks_for_json(std::env::args_os()) {
+                let problem = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+                let mut record = Failure::usage(problem).record;
+                record.subject = args::subject(&error);
+                let _ = output::print_json(&json!({ "error": record }), Some(Format::Ndjson));
+            }
             return ExitCode::from(2);
         }
     };
@@ -68,7 +75,7 @@ pub(crate) fn run() -> ExitCode {
 
 /// The exit code of help. A script that passes `--help` from an alert as a user must not take it for a suspension.
 fn help_code(is_terminal: bool) -> ExitCode {
-    let changes = std::env::args().any(|argument| argument == "suspend-user" || argument == "reactivate-user");
+    let changes = std::env::args_os().any(|argument| argument == "suspend-user" || argument == "reactivate-user");
     if changes && !is_terminal { ExitCode::from(2) } else { ExitCode::SUCCESS }
 }
 
@@ -291,7 +298,7 @@ fn users(change: &args::Change) -> Result<Vec<String>, Failure> {
         None => {
             let has_separator = std::env::args_os().any(|argument| argument == "--");
             args::refuse_late_options(&change.users, has_separator).map_err(Failure::usage)?;
-            Ok(change.users.iter().filter(|user| *user != "--").cloned().collect())
+            Ok(change.users.clone())
         }
     }
 }

@@ -151,7 +151,7 @@ impl Output {
             table.set_header(header.iter().copied());
         }
         for row in rows {
-            table.add_row(row.into_iter().map(|cell| printable(&cell)));
+            table.add_row(row.into_iter().map(|cell| cut_to(&cell, MAX_CELL_COLUMNS)));
         }
         for column in table.column_iter_mut() {
             column.set_padding((0, 2));
@@ -177,7 +177,7 @@ impl Output {
         let write = || {
             writer.write_record(header)?;
             for row in rows {
-                writer.write_record(row.into_iter().map(|cell| if is_raw { cell } else { without_formula(cell) }))?;
+                writer.write_record(row.into_iter().map(|cell| if is_raw { cell } else { without_formula(&cell) }))?;
             }
             Ok::<(), csv::Error>(())
         };
@@ -230,27 +230,46 @@ impl fmt::Display for Summary {
     }
 }
 
-/// The widest name in a table on a terminal, in columns. Ids and addresses are never cut.
+/// The widest cell in a table, in columns. No id and no address is as long.
+const MAX_CELL_COLUMNS: usize = 400;
+/// The widest name in a table, in columns. Ids and addresses are not cut.
 const MAX_NAME_COLUMNS: usize = 40;
 
-/// A name, cut on a terminal.
+/// A name, cut for a table.
 pub(crate) fn cut(name: &str) -> String {
-    let name = printable(name);
-    if !io::stdout().is_terminal() || name.width() <= MAX_NAME_COLUMNS {
-        return name;
+    cut_to(name, MAX_NAME_COLUMNS)
+}
+
+/// A text in at most so many columns.
+fn cut_to(text: &str, max: usize) -> String {
+    let text = printable(text);
+    if text.width() <= max {
+        return text;
     }
     let mut columns = 0;
     let fits = |c: &char| {
         columns += c.width().unwrap_or(0);
-        columns < MAX_NAME_COLUMNS
+        columns < max
     };
-    name.chars().take_while(fits).collect::<String>() + "…"
+    text.chars().take_while(fits).collect::<String>() + "…"
 }
 
-/// A cell that no spreadsheet runs as a formula: with ' before the characters that begin one.
-fn without_formula(cell: String) -> String {
-    let begins = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
-    if cell.starts_with(begins) { format!("'{cell}") } else { cell }
+/// A cell that no spreadsheet runs as a formula: with ' before each character that begins one, at the beginning or after what
+/// separates cells in some countries.
+fn without_formula(cell: &str) -> String {
+    let (mut safe, mut is_start) = (String::with_capacity(cell.len()), true);
+    for c in cell.chars() {
+        if is_start && matches!(c, '=' | '+' | '-' | '@' | '−' | '＝' | '＋' | '－' | '＠') {
+            safe.push('\'');
+        }
+        is_start = match c {
+            ';' | ',' | '|' | '"' => true,
+            c if c.is_whitespace() || !is_printable(c) => is_start || c.is_control(),
+            _ => false,
+        };
+        safe.push(c);
+    }
+    printable(&safe)
 }
 
 /// The columns of a user in CSV: the members of its JSON form.
@@ -380,9 +399,16 @@ mod tests {
 
     #[test]
     fn row_42_no_cell_begins_a_formula() {
-        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"] {
-            assert_eq!(without_formula(cell.into()), format!("'{cell}"));
+        for cell in ["=1+1", "+1", "-1", "@SUM(A1)", "＝1", "−1"] {
+            assert_eq!(without_formula(cell), format!("'{cell}"));
         }
-        assert_eq!(without_formula("a=1".into()), "a=1");
+        for cell in ["\t=1", " =1", "\r=1", "\u{a0}=1", "\u{200b}=1", "x;=1", "x; +1", "x\t=1", "x,@a", "x\n-1"] {
+            let safe = without_formula(cell);
+            assert!(safe.contains("'=") || safe.contains("'+") || safe.contains("'@") || safe.contains("'-"), "{safe}");
+            assert!(safe.chars().all(is_printable), "{safe:?}");
+        }
+        for cell in ["a=1", "Anne-Marie", "a@example.com", "2024-06-05T01:32:17Z", "Smith, J."] {
+            assert_eq!(without_formula(cell), cell);
+        }
     }
 }

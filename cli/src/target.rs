@@ -13,6 +13,10 @@ use onepassword_users_simulator::{Config, Simulator};
 use crate::args::{Global, proxy};
 use crate::audit_log::AuditLog;
 use crate::failure::Failure;
+use crate::users_file;
+
+/// The longest component, in bytes.
+const MAX_COMPONENT: u64 = 64 * 1024 * 1024;
 
 /// The settings and secrets that identify an account or authenticate to it. If none is set, no real account can be meant.
 const IDENTIFYING: [&str; 5] = ["base-url", "account-id", "client-id", "client-secret", "access-token"];
@@ -170,7 +174,7 @@ pub(crate) fn host(global: &Global) -> Result<Host, Failure> {
         ..HostConfig::default()
     };
     let Some(path) = &global.component else { return Ok(Host::new(COMPONENT, config)?) };
-    let component = std::fs::read(path)
+    let component = users_file::read_file(path, MAX_COMPONENT)
         .map_err(|error| Failure::other(format!("cannot read the component {}: {error}", path.display())))?;
     Ok(Host::new(&component, config)?)
 }

@@ -23,20 +23,30 @@ pub(crate) fn read(path: &Path) -> Result<Vec<String>, Failure> {
 
 /// Reads a file, or standard input if the path is `-`, up to a byte more than the longest.
 pub(crate) fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
     if path == Path::new("-") {
+        let mut bytes = Vec::new();
         io::stdin().lock().take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
         return Ok(bytes);
     }
-    let (sender, receiver) = mpsc::channel();
+    read_file(path, MAX_BYTES)
+}
+
+/// Reads a file up to a byte more than `max`, within the time limit.
+pub(crate) fn read_file(path: &Path, max: u64) -> io::Result<Vec<u8>> {
     let path = path.to_owned();
-    std::thread::spawn(move || {
-        let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
-        let _ = sender.send(read.map(|_| bytes));
-    });
-    receiver
-        .recv_timeout(MAX_WAIT)
-        .unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, "nobody writes to it")))
+    within_limit(move || {
+        let mut bytes = Vec::new();
+        std::fs::File::open(path)?.take(max + 1).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    })
+}
+
+/// Does something with a file within the time limit: a named pipe may have nobody at its other end.
+pub(crate) fn within_limit<T: Send + 'static>(work: impl FnOnce() -> io::Result<T> + Send + 'static) -> io::Result<T> {
+    let (sender, receiver) = mpsc::channel();
+    std::thread::spawn(move || sender.send(work()));
+    let late = || io::Error::new(io::ErrorKind::TimedOut, "nobody is at its other end");
+    receiver.recv_timeout(MAX_WAIT).unwrap_or_else(|_| Err(late()))
 }
 
 /// The text of a file. The error names what is wrong with it.

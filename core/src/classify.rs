@@ -131,9 +131,16 @@ pub(crate) fn unknown_route(service: ServiceError, settings: &Settings) -> Error
     Error::Misconfigured { name: "base-url", problem: SettingError::Refuted(problem), service: Some(service) }
 }
 
+/// The name of the token in an answer to a token request.
+const TOKEN_MEMBER: &[u8] = b"access_token";
+
 /// The error of a refused token request.
 pub(crate) fn token_refusal(response: &Response, redactor: &Redactor, settings: &Settings) -> Error {
-    let read = ErrorResponse::read(response, redactor);
+    let mut read = ErrorResponse::read(response, redactor);
+    // A token that was issued all the same is not known yet, so it cannot be removed from the words.
+    if response.body.windows(TOKEN_MEMBER.len()).any(|window| window == TOKEN_MEMBER) {
+        read.error.message.clear();
+    }
     if let Some(error) = refused_on_the_way(response, &read, settings) {
         return error;
     }

@@ -5,6 +5,7 @@ use alloc::boxed::Box;
 use alloc::collections::BTreeSet;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::api::call::ApiCall;
 use crate::api::page::Extent;
@@ -161,7 +162,7 @@ impl<'a> Pages<'a> {
                 match (self.starts_at_first && self.users == 0, self.state) {
                     (false, _) => {}
                     (true, None) => return invalid(NOBODY),
-                    (true, Some(_)) => look(client).await?,
+                    (true, Some(_)) => drop(look(client).await?),
                 }
             }
         }
@@ -180,10 +181,12 @@ const NOBODY: &str = "the account has no users, not even an owner";
 /// # Errors
 ///
 /// There is none on the first page and no next page, or the page could not be read.
-pub(crate) async fn look(client: &Client) -> Result<(), CallError> {
+pub(crate) async fn look(client: &Client) -> Result<Vec<User>, CallError> {
     let answer = client.call(&ApiCall::List { state: None, page_size: 1, page_token: None }).await?;
     match &answer.body {
-        Ok(Body::Page(page)) if page.users.iter().any(User::has_id) || page.next_page_token.is_some() => Ok(()),
+        Ok(Body::Page(page)) if page.users.iter().any(User::has_id) || page.next_page_token.is_some() => {
+            Ok(page.users.clone())
+        }
         _ => Err(client.invalid(&answer, NOBODY).into()),
     }
 }

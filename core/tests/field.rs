@@ -16,6 +16,7 @@ use onepassword_users_test_kit::driver::{SECRET, World};
 
 const TOKEN: &str = r#"{"access_token":"canary-token","token_type":"Bearer","expires_in":900}"#;
 const WENDY: &str = r#"{"id":"WENDY","email":"wendy@x.org","state":"ACTIVE"}"#;
+const OTHER: &str = r#"{"id":"OTHER","email":"other@x.org","state":"ACTIVE"}"#;
 const SUSPENDED: &str = r#"{"id":"WENDY","email":"wendy@x.org","state":"SUSPENDED"}"#;
 /// The gateway's answer for a route that it does not have.
 const NOT_FOUND: &str = r#"{"code":5,"message":"Not Found","details":[]}"#;
@@ -144,7 +145,9 @@ fn row_4_absence_is_claimed_only_if_it_is_shown() {
     // The answer for the user, the answer for the list, and the result.
     for (get, list, code, requests) in [
         ((404, NOT_FOUND), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
-        ((404, NOT_FOUND), (200, &*page(&[WENDY], "")), ErrorCode::UserNotFound, 3),
+        ((404, NOT_FOUND), (200, &*page(&[OTHER], "")), ErrorCode::UserNotFound, 3),
+        // The list has the very user who is not found.
+        ((404, NOT_FOUND), (200, &*page(&[WENDY], "")), ErrorCode::InvalidResponse, 3),
         ((404, NOT_FOUND), (403, r#"{"code":7,"message":"permission denied"}"#), ErrorCode::UserNotFound, 3),
         ((404, NOT_FOUND), (403, ""), ErrorCode::Unavailable, 3),
         ((404, NOT_FOUND), (403, "<html>"), ErrorCode::Unavailable, 3),
@@ -172,10 +175,10 @@ fn row_4_absence_is_claimed_only_if_it_is_shown() {
             3,
         ),
         ((404, r#"{"message":"user not found"}"#), (404, NOT_FOUND), ErrorCode::Misconfigured, 3),
-        ((404, r#"{"message":"user not found"}"#), (200, &*page(&[WENDY], "")), ErrorCode::UserNotFound, 3),
+        ((404, r#"{"message":"user not found"}"#), (200, &*page(&[OTHER], "")), ErrorCode::UserNotFound, 3),
         (
             (404, r#"{"code":404,"message":"User WENDY does not exist."}"#),
-            (200, &*page(&[WENDY], "")),
+            (200, &*page(&[OTHER], "")),
             ErrorCode::UserNotFound,
             3,
         ),
@@ -961,7 +964,10 @@ fn nothing_is_suspended_while_the_protected_users_cannot_be_read() {
         let mut world =
             self::world(|_| answer(200, &format!(r#"{{"id":"WENDY","email":"{stored}","state":"ACTIVE"}}"#)));
         world.values.insert("protected-users", "a@x.org".into());
-        fails(ErrorCode::InvalidResponse, world.run(session.suspend_user(wendy(), ChangeMode::Apply)));
+        // An address that is in there wrapped is similar to a protected one.
+        let is_wrapped = stored.len() > "a@x.org".len() && stored.replace("%40", "@").contains("a@x.org");
+        let code = if is_wrapped { ErrorCode::ProtectedUser } else { ErrorCode::InvalidResponse };
+        fails(code, world.run(session.suspend_user(wendy(), ChangeMode::Apply)));
         assert!(!world.sent.iter().any(|request| request.contains(':')), "{stored}");
         world.values.insert("protected-users", "OTHER".into());
         assert!(

@@ -185,6 +185,7 @@ fn secrets_on_the_command_line_are_refused_and_not_repeated() {
         &["list-users", "--client_secret", "hunter2"],
         &["--proxy", "http://me:hunter2@proxy.example:8080", "list-users"],
         &["--proxy=http://me:hunter2@proxy.example:8080", "list-users"],
+        &["ONEPASSWORD_CLIENT_SECRET=hunter2", "list-users"],
     ] {
         let output = run(arguments, &[]);
         assert_ne!(output.status.code(), Some(0));

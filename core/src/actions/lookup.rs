@@ -154,7 +154,17 @@ async fn show_absence(client: &Client, id: &UserId, service: &ServiceError) -> R
     if classify::is_about_missing_user(service, id.as_str()) || client.has_routes() {
         return Ok(());
     }
-    let Err(failure) = look(client).await else { return Ok(()) };
+    let failure = match look(client).await {
+        Ok(users) if users.iter().any(|user| user.id == id.as_str()) => {
+            return Err(unreadable(&format!(
+                "the list has the user {}, who is not found by this id",
+                Quoted(id.as_str())
+            ))
+            .into());
+        }
+        Ok(_) => return Ok(()),
+        Err(failure) => failure,
+    };
     match failure.error {
         Error::PermissionDenied { service: ServiceError { code: Some(code), .. }, .. }
             if RpcCode::parse(&code) == Some(RpcCode::PermissionDenied) =>

@@ -56,7 +56,8 @@ impl Page {
         };
         let next_page_token = match next_page_token {
             Field::Text(token) if is_unreadable(&token) => return Err(BodyError::PageToken),
-            Field::Text(token) if !token.trim().is_empty() => Some(token),
+            Field::Text(token) if token.trim().is_empty() && !token.is_empty() => return Err(BodyError::PageToken),
+            Field::Text(token) if !token.is_empty() => Some(token),
             Field::Number(number) if number > 0 => Some(format!("{number}")),
             Field::Absent | Field::Text(_) | Field::Number(_) | Field::Bool(false) => None,
             _ => return Err(BodyError::PageToken),
@@ -359,7 +360,6 @@ mod tests {
             r#"{"next_page_token":""}"#,
             r#"{"next_page_token":0,"nextPageToken":null}"#,
             r#"{"next_page_token":false}"#,
-            r#"{"next_page_token":" "}"#,
             r#"{"results":[],"version":1}"#,
             "\u{feff}{}",
         ] {

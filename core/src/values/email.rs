@@ -91,6 +91,9 @@ impl Email {
         if self.text.eq_ignore_ascii_case(other.text) {
             return Comparison::Same;
         }
+        if holds(other.text, &self.text) {
+            return Comparison::Near;
+        }
         if self.is_plain && other.skeleton.is_none() {
             return Comparison::Different;
         }
@@ -130,6 +133,28 @@ impl<'a> Address<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, skeleton: (!is_plain(text)).then(|| skeleton(text)) }
     }
+}
+
+/// True if a text of the service is no plain address and has this one in it, wrapped as in `Name <address>`, `mailto:address` or a
+/// list of several.
+fn holds(text: &str, address: &str) -> bool {
+    let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'-' | b'_' | b'+');
+    if text.len() <= address.len() || (text.bytes().all(is_usual) && !text.ends_with('.')) {
+        return false;
+    }
+    let unquoted = text.replace(['"', '\''], "").replace("%40", "@").replace('\u{ff20}', "@").to_ascii_lowercase();
+    let address = address.to_ascii_lowercase();
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '@');
+    unquoted.match_indices(&address).any(|(start, _)| {
+        let before = unquoted.get(..start).and_then(|before| before.chars().next_back());
+        let mut after = unquoted.get(start + address.len()..).unwrap_or_default().chars();
+        // A dot belongs to the address if more of it follows.
+        let continues = match after.next() {
+            Some('.') => after.next().is_some_and(is_part),
+            next => next.is_some_and(is_part),
+        };
+        !continues && !before.is_some_and(|c| is_part(c) || c == '.')
+    })
 }
 
 /// True if an address is its own skeleton but for the case of A to Z. `--` may belong to `xn--`.
@@ -453,6 +478,30 @@ mod tests {
             ("Jürgen@x", "jürgen@x"),
         ] {
             assert_eq!(compare(a, b), Comparison::Same, "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn row_6_an_address_that_is_wrapped_is_neither_equal_nor_different() {
+        let compare = |text: &str| Email::parse("w@e.com").unwrap().compare(&Address::new(text));
+        for wrapped in [
+            "W <w@e.com>",
+            "mailto:W@e.com",
+            "\"w\"@e.com",
+            "'w@e.com'",
+            "w@e.com.",
+            "x@e.com;w@e.com",
+            "w@e.com (old)",
+            "w%40e.com",
+            "w\u{ff20}e.com",
+            "w@e.com\u{1}",
+        ] {
+            assert_eq!(compare(wrapped), Comparison::Near, "{wrapped}");
+        }
+        for other in
+            ["xw@e.com;y", "o'w@e.com", "w@e.com.au;y", "w@e.community (x)", "a.w@e.com, b", "\"w x\"@e.com", ""]
+        {
+            assert_eq!(compare(other), Comparison::Different, "{other}");
         }
     }
 
