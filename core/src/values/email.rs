@@ -91,7 +91,7 @@ impl Email {
         if self.text.eq_ignore_ascii_case(other.text) {
             return Comparison::Same;
         }
-        if holds(other.text, &self.text) {
+        if other.unwrapped.as_ref().is_some_and(|text| holds(text, &self.text)) {
             return Comparison::Near;
         }
         if self.is_plain && other.skeleton.is_none() {
@@ -127,33 +127,57 @@ pub(crate) struct Address<'a> {
     text: &'a str,
     /// `None` if it is the text without regard to case.
     skeleton: Option<String>,
+    /// The text in which a wrapped address is looked for, if there may be one.
+    unwrapped: Option<Vec<u8>>,
 }
 
 impl<'a> Address<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
-        Self { text, skeleton: (!is_plain(text)).then(|| skeleton(text)) }
+        Self { text, skeleton: (!is_plain(text)).then(|| skeleton(text)), unwrapped: unwrapped(text) }
     }
 }
 
-/// True if a text of the service is no plain address and has this one in it, wrapped as in `Name <address>`, `mailto:address` or a
-/// list of several.
-fn holds(text: &str, address: &str) -> bool {
+/// A text of the service that is no plain address, in the form that [`holds`] compares: without quotation marks, and with `@` where
+/// it was encoded. `None` for a text of usual characters only, as nearly all addresses are.
+fn unwrapped(text: &str) -> Option<Vec<u8>> {
     let is_usual = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'@' | b'.' | b'-' | b'_' | b'+');
-    if text.len() <= address.len() || (text.bytes().all(is_usual) && !text.ends_with('.')) {
-        return false;
+    if text.bytes().all(is_usual) && !text.ends_with('.') {
+        return None;
     }
-    let unquoted = text.replace(['"', '\''], "").replace("%40", "@").replace('\u{ff20}', "@").to_ascii_lowercase();
-    let address = address.to_ascii_lowercase();
-    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '+' | '@');
-    unquoted.match_indices(&address).any(|(start, _)| {
-        let before = unquoted.get(..start).and_then(|before| before.chars().next_back());
-        let mut after = unquoted.get(start + address.len()..).unwrap_or_default().chars();
-        // A dot belongs to the address if more of it follows.
-        let continues = match after.next() {
-            Some('.') => after.next().is_some_and(is_part),
-            next => next.is_some_and(is_part),
+    let (mut bytes, mut rest) = (Vec::new(), text.as_bytes());
+    while let [first, after @ ..] = rest {
+        rest = match rest {
+            [b'"' | b'\'', ..] => after,
+            // `%40`, and the full-width form in UTF-8.
+            [b'%', b'4', b'0', after @ ..] | [0xef, 0xbc, 0xa0, after @ ..] => {
+                bytes.push(b'@');
+                after
+            }
+            _ => {
+                bytes.push(*first);
+                after
+            }
         };
-        !continues && !before.is_some_and(|c| is_part(c) || c == '.')
+    }
+    Some(bytes)
+}
+
+/// True if an unwrapped text has this address in it, as in `Name <address>`, `mailto:address` or a list of several.
+fn holds(text: &[u8], address: &str) -> bool {
+    let is_part =
+        |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii() || matches!(byte, b'-' | b'_' | b'+' | b'@');
+    let length = address.len();
+    (0..text.len()).any(|start| {
+        let (before, rest) = text.split_at(start);
+        let Some((found, after)) = rest.split_at_checked(length) else { return false };
+        let continues = match after {
+            // A dot belongs to the address if more of it follows.
+            [b'.', next, ..] | [next, ..] if *next != b'.' => is_part(next),
+            _ => false,
+        };
+        found.eq_ignore_ascii_case(address.as_bytes())
+            && !continues
+            && !before.last().is_some_and(|byte| is_part(byte) || *byte == b'.')
     })
 }
 
