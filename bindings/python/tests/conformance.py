@@ -11,8 +11,7 @@ import urllib.request
 from collections.abc import Sequence
 from typing import Any
 
-from onepassword_users import AsyncConnector, Cancelled, CancelToken, Connector, ConnectorError, LookupFailed
-from onepassword_users._client import component_path
+from onepassword_users import AsyncConnector, Cancelled, CancelToken, Connector, ConnectorError, LookupFailed, component_path
 
 
 def call(url: str, body: Any = None) -> Any:
@@ -49,8 +48,8 @@ class LookUps:
 def options(task: dict[str, Any], audit: list[str], is_async: bool) -> dict[str, Any]:
     settings, secrets = LookUps(task, task["settings"]), LookUps(task, task["secrets"])
     return {
-        "settings": settings.later if is_async else settings,
-        "secrets": secrets.later if is_async else secrets,
+        "settings_source": settings.later if is_async else settings,
+        "vault": secrets.later if is_async else secrets,
         "lookup_timeout": task["lookup_limit_ms"] / 1000,
         "allowed_origins": [task["settings"]["base-url"]] if task["settings"].get("base-url") else [],
         "audit": audit.append,
@@ -73,7 +72,7 @@ def run_sync(task: dict[str, Any], audit: list[str]) -> list[Any]:
                 timer.start()
             try:
                 if action["action"] == "test":
-                    outcomes[index] = done(connector.run_test(cancel=cancel))
+                    outcomes[index] = done(connector.test(cancel=cancel))
                 else:
                     outcomes[index] = done(connector.invoke(action["action"], action["arguments"], cancel=cancel))
             except Cancelled:
@@ -99,7 +98,7 @@ async def run_async(task: dict[str, Any], audit: list[str]) -> list[Any]:
 
         async def act(action: dict[str, Any]) -> Any:
             if action["action"] == "test":
-                work = connector.run_test()
+                work = connector.test()
             else:
                 work = connector.invoke(action["action"], action["arguments"])
             limit = action["drop_after_ms"]

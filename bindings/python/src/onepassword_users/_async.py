@@ -37,9 +37,7 @@ class _Stream(httpcore.AsyncNetworkStream):
     async def aclose(self) -> None:
         await self._inner.aclose()
 
-    async def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> _Stream:
+    async def start_tls(self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None) -> _Stream:
         return _Stream(await self._inner.start_tls(ssl_context, server_hostname, _http.remaining(timeout)))
 
     def get_extra_info(self, info: str) -> Any:
@@ -69,8 +67,7 @@ class AsyncConnector(Driver):
     """Any component of the contract ``automation:connector/steps``, from asyncio. Use one in each event loop. The options are
     those of `Connector`. Cancelling a task ends its action."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def _start(self) -> None:
         self._pools: dict[tuple[str, str | None], httpcore.AsyncConnectionPool] = {}
         self._progress: asyncio.Event | None = None
 
@@ -93,7 +90,7 @@ class AsyncConnector(Driver):
         """Runs an action by its name, with arguments and result in JSON."""
         return await self._run(action, dumps(arguments))
 
-    async def run_test(self) -> Output:
+    async def test(self) -> Output:
         """Tests settings, credentials and permissions, with the result in JSON. Nothing is changed."""
         return await self._run(None, "{}")
 

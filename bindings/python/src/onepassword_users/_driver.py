@@ -15,7 +15,7 @@ from ._component import Component, Event, Instance, TrapError, default_cache_dir
 from ._errors import ConnectorError
 from ._http import Network
 from ._machine import Operation, Output
-from ._sources import Source, Value, Values
+from ._sources import Secret, Source, Value, Values
 
 # Memory of a component does not shrink: after a long result, new actions get a new instance.
 _MAX_WARM_RESULT = 16 * 1024 * 1024
@@ -45,17 +45,41 @@ class Driver:
         self,
         component: Union[str, os.PathLike[str], bytes],
         *,
-        settings: Mapping[str, Value] | Source | None = None,
-        secrets: Mapping[str, Value] | Source | None = None,
+        settings: Mapping[str, Value] | None = None,
+        secrets: Mapping[str, Value] | None = None,
+        settings_source: Source | None = None,
+        vault: Source | None = None,
         environment: str | None = None,
         lookup_timeout: float = 10.0,
         proxy: str | None = None,
         ca_file: Union[str, os.PathLike[str], None] = None,
         verify: bool = True,
         allowed_origins: Collection[str] = (),
-        cache_dir: Union[str, os.PathLike[str], None, bool] = True,
+        cache_dir: Union[str, os.PathLike[str], bool, None] = True,
         audit: Audit | None = None,
     ) -> None:
+        """Creates a connector. Nothing is sent.
+
+        Args:
+            component: the component: a path, or its bytes
+            settings: settings by name: texts, or functions that return them
+            secrets: secrets by name: texts, or functions that return them
+            settings_source: a function that gets names of settings and returns a mapping, for those that are not in ``settings``
+            vault: the same for secrets
+            environment: a prefix of variables, such as ``CONNECTOR_``, for values that are found nowhere else
+            lookup_timeout: the longest wait for these functions, in seconds
+            proxy: ``http://host:port``, ``none``, or ``env`` (the default)
+            ca_file: a PEM file of CA certificates, in addition to the system's
+            verify: False accepts any certificate: for tests only
+            allowed_origins: origins that requests may go to besides those of the component's description
+            cache_dir: a folder for compiled code; False for none
+            audit: a function that gets the id of a user before a change is sent; if it raises, nothing is sent
+
+        Raises:
+            ValueError: if the component is not one of this contract, or an option is not valid
+            OSError: if a file cannot be read
+        """
+        secrets = {name: Secret.of(value) for name, value in (secrets or {}).items()}
         code = component if isinstance(component, bytes) else Path(component).read_bytes()
         if isinstance(cache_dir, bool):
             folder = default_cache_dir() if cache_dir else None
@@ -70,11 +94,15 @@ class Driver:
         self._setting_names: list[str] = [setting["name"] for setting in manifest["settings"]]
         self._network = Network(proxy, os.fspath(ca_file) if ca_file else None, verify, allowed_origins)
         self._network.allowed |= Network(None, None, True, [origins["default"], *origins["allowed"]]).allowed
-        self._settings = _values(settings, environment, lookup_timeout)
-        self._secrets = _values(secrets, environment, lookup_timeout)
+        self._settings = Values(settings or {}, settings_source, environment, lookup_timeout)
+        self._secrets = Values(secrets or {}, vault, environment, lookup_timeout)
         self._audit = audit
         self._is_closed = False
         self._pid = os.getpid()
+        self._start()
+
+    def _start(self) -> None:
+        raise NotImplementedError
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} for {', '.join(sorted(self._network.allowed))}>"
@@ -102,9 +130,7 @@ class Driver:
             instance = self._instance()
         except TrapError as trap:
             raise self._error(_machine.host_failed(str(trap))) from None
-        return _machine.run(
-            instance, action, arguments, self._setting_names, self._notify, self._error
-        )
+        return _machine.run(instance, action, arguments, self._setting_names, self._notify, self._error)
 
     def _notify(self) -> None:
         raise NotImplementedError
@@ -124,12 +150,6 @@ class Driver:
         except Exception as error:
             return _machine.no_response("denied", f"the audit of the change failed with {type(error).__name__}")
         return None
-
-
-def _values(source: Mapping[str, Value] | Source | None, environment: str | None, limit: float) -> Values:
-    if callable(source):
-        return Values({}, source, environment, limit)
-    return Values(source or {}, None, environment, limit)
 
 
 def dumps(arguments: Mapping[str, Any] | str) -> str:

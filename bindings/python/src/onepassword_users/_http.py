@@ -36,9 +36,9 @@ class Exchange:
 
     def __init__(self, request: Request) -> None:
         now = time.monotonic()
-        self.idle = request.idle_timeout / 1e9
+        self.idle: float = request.idle_timeout / 1e9
         self._idle_end = now + self.idle
-        self._end = now + request.total_timeout / 1e9
+        self._end: float = now + request.total_timeout / 1e9
 
     def remaining(self) -> float:
         """The time until one of the timeouts."""
@@ -271,7 +271,8 @@ def failure(error: Exception, exchange: Exchange, status: int | None) -> Event:
 def logged(request: Request, started: float, event: Event) -> Event:
     """Logs an exchange, without its query, which may hold a page token."""
     if log.isEnabledFor(logging.DEBUG):
-        outcome = event.payload.status if event.tag == "response" else event.payload.fault
+        answer: Any = event.payload
+        outcome = answer.status if event.tag == "response" else answer.fault
         took = (time.monotonic() - started) * 1000
         log.debug("%s %s: %s in %.0f ms", request.method, urlsplit(request.url).path, outcome, took)
     return event

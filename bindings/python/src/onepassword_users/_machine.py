@@ -4,8 +4,10 @@ It knows nothing of any service. The drivers in ``_sync`` and ``_async`` carry t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Union
 
 from wasmtime import component as wc
@@ -15,9 +17,20 @@ from ._component import Event, Instance, Record, TrapError
 # The longest list, of 2,000,000 users, takes some 10,000 steps.
 _MAX_STEPS = 100_000
 _MAX_RESULT = 512 * 1024 * 1024
-_FAILURE_MEMBERS = (
-    "code class message remedy retryable retry_after may_have_changed subject user_id candidates more_candidates service"
-).split()
+_FAILURE_MEMBERS = [
+    "code",
+    "class",
+    "message",
+    "remedy",
+    "retryable",
+    "retry_after",
+    "may_have_changed",
+    "subject",
+    "user_id",
+    "candidates",
+    "more_candidates",
+    "service",
+]
 
 
 @dataclass(frozen=True)
@@ -60,6 +73,11 @@ class Output:
     changed: bool
     """True if the action changed something."""
 
+    @cached_property
+    def data(self) -> Any:
+        """The result, parsed."""
+        return json.loads(self.json)
+
 
 Operation = Union[LookUp, Request, Wait]
 ELAPSED = Event("elapsed")
@@ -100,7 +118,8 @@ def run(
     settings = None
     if event.tag == "values":
         settings = [(name, value) for name, value in zip(setting_names, event.payload or []) if value is not None]
-    action, has_sent_change, parts, length = None, False, [], 0
+    action, has_sent_change, length = None, False, 0
+    parts: list[str] = []
     try:
         if action_name is None:
             action = instance.begin_test(settings)
@@ -111,7 +130,8 @@ def run(
             # Steps of others count from now on, also while this one is computed.
             seen = instance.progress
             step = instance.step(action, event)
-            tag, payload = step.tag, step.payload
+            tag = step.tag
+            payload: Any = step.payload
             may_end_early = tag == "wait" and getattr(payload, "may-end-early")
             if not may_end_early:
                 instance.progress += 1

@@ -12,7 +12,32 @@ from typing import Any, Union
 from . import _machine
 from ._component import Event
 
-Value = Union[str, None, Callable[[], Union[str, None, Awaitable[Union[str, None]]]]]
+
+class Secret:
+    """A text that does not show."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return "[redacted]"
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a secret cannot be pickled or copied")
+
+    @classmethod
+    def of(cls, value: Value) -> Value:
+        """The value, wrapped if it is a text."""
+        return cls(value) if isinstance(value, str) else value
+
+    def show(self) -> str:
+        """The text."""
+        return self._text
+
+
+Value = Union[str, None, Secret, Callable[[], Union[str, None, Awaitable[Union[str, None]]]]]
 """A value, or a function without arguments that returns it, sync or async. It is called for each look-up."""
 
 Source = Callable[[Sequence[str]], Union[Mapping[str, Union[str, None]], Awaitable[Mapping[str, Union[str, None]]]]]
@@ -22,7 +47,8 @@ _MAX_FILE = 1024 * 1024
 
 
 class LookupFailed(Exception):
-    """Raised by a callable of the caller: the message is shown. Messages of other exceptions are not, as they may hold values."""
+    """To be raised by functions that return settings or secrets. Its message is shown, but those of other exceptions are not,
+    since they may hold values."""
 
     def __init__(self, message: str, *, denied: bool = False, name: str | None = None) -> None:
         super().__init__(message)
@@ -52,14 +78,14 @@ class Values:
         """The answer, if nothing has to be waited for."""
         found: list[str | None] = []
         for name in names:
-            value = self._values.get(name)
+            value: Any = self._values.get(name)
             if value is None and self._source is None:
                 value = self._variable(name)
                 if value is None and self._file(name):
                     return None
-            if value is None and self._source is not None or callable(value):
+            if (value is None and self._source is not None) or callable(value):
                 return None
-            found.append(value)
+            found.append(value.show() if isinstance(value, Secret) else value)
         return _machine.values(found)
 
     def _variable(self, name: str, suffix: str = "") -> str | None:
@@ -111,6 +137,8 @@ class Values:
 
         async def one(name: str, rest: Mapping[str, str | None]) -> str | None:
             value: Any = self._values.get(name)
+            if isinstance(value, Secret):
+                return value.show()
             if callable(value):
                 value = await call(value, name)
             if value is None:

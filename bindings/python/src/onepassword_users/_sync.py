@@ -92,8 +92,7 @@ class Connector(Driver):
     ``settings`` and ``secrets`` are mappings from names to values or to functions that return them, or one function that gets
     names and returns a mapping. ``environment`` is a prefix of variables for what they do not have."""
 
-    def __init__(self, *arguments: Any, **options: Any) -> None:
-        super().__init__(*arguments, **options)
+    def _start(self) -> None:
         self._pools: dict[tuple[str, str | None], httpcore.ConnectionPool] = {}
         self._progress = threading.Condition()
 
@@ -112,13 +111,11 @@ class Connector(Driver):
                     pool.close()
         self._pools = {}
 
-    def invoke(
-        self, action: str, arguments: Mapping[str, Any] | str = "{}", *, cancel: CancelToken | None = None
-    ) -> Output:
+    def invoke(self, action: str, arguments: Mapping[str, Any] | str = "{}", *, cancel: CancelToken | None = None) -> Output:
         """Runs an action by its name, with arguments and result in JSON."""
         return self._run(action, dumps(arguments), cancel)
 
-    def run_test(self, *, cancel: CancelToken | None = None) -> Output:
+    def test(self, *, cancel: CancelToken | None = None) -> Output:
         """Tests settings, credentials and permissions, with the result in JSON. Nothing is changed."""
         return self._run(None, "{}", cancel)
 
