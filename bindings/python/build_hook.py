@@ -10,18 +10,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 ROOT = Path(__file__).parent
 REPOSITORY = ROOT.parent.parent
 PACKAGED = "onepassword_users/component.wasm"
-CARGO = [
-    "cargo",
-    "build",
-    "--locked",
-    "--quiet",
-    "--package",
-    "onepassword-users-steps",
-    "--target",
-    "wasm32-wasip2",
-    "--profile",
-    "guest",
-]
+CARGO = ["cargo", "build", "--locked", "--quiet", "--package", "onepassword-users-steps"]
+CARGO += ["--target", "wasm32-wasip2", "--profile", "guest"]
 
 
 def component() -> Path:

@@ -37,7 +37,7 @@ class Exchange:
     def __init__(self, request: Request) -> None:
         now = time.monotonic()
         self.idle: float = request.idle_timeout / 1e9
-        self._idle_end = now + self.idle
+        self._idle_end: float = now + self.idle
         self._end: float = now + request.total_timeout / 1e9
 
     def remaining(self) -> float:

@@ -17,7 +17,7 @@ from ._component import Event, Instance, Record, TrapError
 # The longest list, of 2,000,000 users, takes some 10,000 steps.
 _MAX_STEPS = 100_000
 _MAX_RESULT = 512 * 1024 * 1024
-_FAILURE_MEMBERS = [
+_FAILURE_MEMBERS = (
     "code",
     "class",
     "message",
@@ -30,7 +30,7 @@ _FAILURE_MEMBERS = [
     "candidates",
     "more_candidates",
     "service",
-]
+)
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ def run(
     # Otherwise the action looks up those that it needs.
     settings = None
     if event.tag == "values":
-        settings = [(name, value) for name, value in zip(setting_names, event.payload or []) if value is not None]
+        settings = [(name, value) for name, value in zip(setting_names, event.payload or [], strict=True) if value is not None]
     action, has_sent_change, length = None, False, 0
     parts: list[str] = []
     try:
