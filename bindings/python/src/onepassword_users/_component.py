@@ -16,6 +16,8 @@ from typing import Any
 import wasmtime
 from wasmtime import component as wc
 
+from ._types_once import resolved_func
+
 STEPS = "automation:connector/steps@0.1.0"
 MANIFEST = "automation:connector/manifest@0.1.0"
 
@@ -94,7 +96,7 @@ class Instance:
             found = instance.get_func(self._store, index) if index else None
             if found is None:
                 raise ValueError(f"the component does not export {name} of {interface}")
-            return found
+            return resolved_func(found, self._store)
 
         self._describe = func(MANIFEST, "describe")
         self._begin = func(STEPS, "[method]session.begin")
