@@ -90,8 +90,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _split_users(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     """Everything after the first user of a change is a user, so that a text from an alert is no option."""
-    place = next((index for index, argument in enumerate(arguments) if argument in _CHANGES), None)
-    if place is None:
+    place = 0
+    while place < len(arguments) and arguments[place].startswith("-"):
+        place += 2 if arguments[place] in ("--base-url", "--account", "--proxy", "--ca-file") else 1
+    if place >= len(arguments) or arguments[place] not in _CHANGES:
         return list(arguments), []
     index = place + 1
     while index < len(arguments) and arguments[index].startswith("-"):
@@ -121,7 +123,11 @@ def _respelled(error: ConnectorError) -> dict[str, Any]:
     for name in ("message", "remedy"):
         failure[name] = _NAMES.sub(variable, failure[name])
     subject = failure["subject"]
-    if subject and subject["kind"] != "argument":
+    if subject and subject["kind"] == "argument" and subject["name"] in ("page_token", "limit", "state"):
+        option = "--" + subject["name"].replace("_", "-")
+        failure["message"] = failure["message"].replace(f"argument {subject['name']} ", f"argument {option} ")
+        failure["subject"] = subject | {"name": option}
+    elif subject and subject["kind"] != "argument":
         failure["subject"] = subject | {"name": "ONEPASSWORD_" + subject["name"].upper().replace("-", "_")}
     return failure
 

@@ -56,7 +56,7 @@ class _Client:
         vault: Source | None = None,
         environment: bool = True,
         lookup_timeout: float = 10.0,
-        proxy: str | None = None,
+        proxy: str | Secret | None = None,
         ca_file: Union[str, os.PathLike[str], None] = None,
         verify: bool = True,
         allowed_origins: Collection[str] = (),
@@ -101,6 +101,7 @@ class _Client:
             protected_users = "\n".join(protected_users)
         if proxy is None and environment:
             proxy = os.environ.get("ONEPASSWORD_PROXY") or None
+        proxy = Secret.of_text(proxy)
         settings: dict[str, Value] = {
             "base-url": base_url,
             "account-id": account_id,

@@ -43,7 +43,7 @@ class Driver:
 
     def __init__(
         self,
-        component: Union[str, os.PathLike[str], bytes],
+        component: Union[str, os.PathLike[str], bytes, bytearray],
         *,
         settings: Mapping[str, Value] | None = None,
         secrets: Mapping[str, Value] | None = None,
@@ -51,7 +51,7 @@ class Driver:
         vault: Source | None = None,
         environment: str | None = None,
         lookup_timeout: float = 10.0,
-        proxy: str | None = None,
+        proxy: str | Secret | None = None,
         ca_file: Union[str, os.PathLike[str], None] = None,
         verify: bool = True,
         allowed_origins: Collection[str] = (),
@@ -80,7 +80,7 @@ class Driver:
             OSError: if a file cannot be read
         """
         secrets = {name: Secret.of(value) for name, value in (secrets or {}).items()}
-        code = component if isinstance(component, bytes) else Path(component).read_bytes()
+        code = bytes(component) if isinstance(component, (bytes, bytearray)) else Path(component).read_bytes()
         if isinstance(cache_dir, bool):
             folder = default_cache_dir() if cache_dir else None
         else:
@@ -92,7 +92,7 @@ class Driver:
         manifest = json.loads(self._description)
         origins = manifest["origins"]
         self._setting_names: list[str] = [setting["name"] for setting in manifest["settings"]]
-        self._network = Network(proxy, os.fspath(ca_file) if ca_file else None, verify, allowed_origins)
+        self._network = Network(Secret.of_text(proxy), os.fspath(ca_file) if ca_file else None, verify, allowed_origins)
         self._network.allowed |= Network(None, None, True, [origins["default"], *origins["allowed"]]).allowed
         self._settings = Values(settings or {}, settings_source, environment, lookup_timeout)
         self._secrets = Values(secrets or {}, vault, environment, lookup_timeout)
@@ -105,7 +105,7 @@ class Driver:
         raise NotImplementedError
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} for {', '.join(sorted(self._network.allowed))}>"
+        return f"<{type(self).__name__}>"
 
     def __reduce__(self) -> Any:
         raise TypeError(f"{type(self).__name__} holds credentials and connections, and cannot be pickled or copied")

@@ -12,19 +12,21 @@ import urllib.request
 import zlib
 from collections.abc import Collection, Iterable
 from typing import Any
-from urllib.parse import unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import httpcore
 
 from . import _machine
 from ._component import Event
 from ._machine import Request
+from ._sources import Secret
 
 log = logging.getLogger("onepassword_users")
 log.addHandler(logging.NullHandler())
 
 _MAX_CONNECTIONS = 64
 _KEEP_ALIVE_SECONDS = 60.0
+_NO_URLS = ("", "none", "env")
 
 
 class Cancelled(Exception):
@@ -94,15 +96,15 @@ def _is_loopback(host: str) -> bool:
 class Network:
     """The proxy, TLS and origin rules of requests."""
 
-    def __init__(self, proxy: str | None, ca_file: str | None, verify: bool, allowed_origins: Collection[str]) -> None:
+    def __init__(self, proxy: Secret | None, ca_file: str | None, verify: bool, allowed_origins: Collection[str]) -> None:
         if isinstance(allowed_origins, str):
             raise TypeError("allowed_origins is a collection of origins, not one text")
         self._proxy = proxy
         self._ca_file = ca_file
         self._verify = verify
         self.allowed = {origin_of(origin) for origin in allowed_origins}
-        if proxy not in (None, "", "none", "env"):
-            _proxy(proxy)
+        if proxy and proxy.show() not in _NO_URLS and not _is_proxy(proxy.show()):
+            raise ValueError("proxy: not none, env, or a URL such as http://host:port")
         self._tls: ssl.SSLContext | None = None
         if ca_file is not None:
             # A file that cannot be read is an error now, and not at the first action.
@@ -137,10 +139,11 @@ class Network:
         """The proxy for a URL. Loopback has none."""
         parts = urlsplit(url)
         host = parts.hostname or ""
-        if _is_loopback(host) or self._proxy in ("", "none"):
+        option = self._proxy.show() if self._proxy else "env"
+        if _is_loopback(host) or option in ("", "none"):
             return None
-        if self._proxy not in (None, "env"):
-            return self._proxy
+        if option != "env":
+            return option
         proxies = urllib.request.getproxies()
         if urllib.request.proxy_bypass(host):
             return None
@@ -161,10 +164,22 @@ class Network:
         return options
 
 
-def _proxy(url: str | None) -> httpcore.Proxy:
-    parts = urlsplit(url if url and "://" in url else f"http://{url}")
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("proxy: not a URL such as http://host:port")
+def _split_proxy(url: str) -> SplitResult:
+    return urlsplit(url if "://" in url else f"http://{url}")
+
+
+def _is_proxy(url: str) -> bool:
+    try:
+        parts = _split_proxy(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    if not _is_proxy(url):
+        raise ValueError("the proxy of the environment is not a URL such as http://host:port")
+    parts = _split_proxy(url)
     auth = None
     if parts.username is not None:
         auth = (unquote(parts.username), unquote(parts.password or ""))

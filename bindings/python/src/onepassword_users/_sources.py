@@ -32,6 +32,11 @@ class Secret:
         """The value, wrapped if it is a text."""
         return cls(value) if isinstance(value, str) else value
 
+    @classmethod
+    def of_text(cls, text: str | Secret | None) -> Secret | None:
+        """The text, wrapped."""
+        return cls(text) if isinstance(text, str) else text
+
     def show(self) -> str:
         """The text."""
         return self._text

@@ -160,7 +160,7 @@ def time_of(text: str) -> datetime | None:
     """A time of RFC 3339, or None."""
     try:
         if len(text) == 20 and text[-1] == "Z":
-            return datetime.fromisoformat(text[:19]).replace(tzinfo=timezone.utc)
+            return datetime.fromisoformat(text[:19] + "+00:00")
         match = _TIME.fullmatch(text)
         if not match:
             return None

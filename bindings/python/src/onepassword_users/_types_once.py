@@ -11,7 +11,6 @@ from typing import Any
 from wasmtime import component as wc
 
 
-
 class _Record(wc.RecordType):
     @cached_property
     def fields(self) -> Any:
