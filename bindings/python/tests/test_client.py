@@ -221,7 +221,7 @@ def test_the_generic_connector(account: dict[str, Any]) -> None:
 
 
 def test_nothing_is_printed_by_default(account: dict[str, Any]) -> None:
-    code = f"import onepassword_users as op; op.OnePasswordUsers(**{account!r}).get({WENDY!r})"
+    code = f"import onepassword_users as op\nwith op.OnePasswordUsers(**{account!r}) as users: users.get({WENDY!r})"
     done = subprocess.run([sys.executable, "-X", "dev", "-c", code], capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
-    assert [line for line in done.stderr.splitlines() if "ResourceWarning" not in line and "unclosed" not in line] == []
+    assert done.stderr == ""
