@@ -112,10 +112,9 @@ class AsyncConnector(Driver):
         if isinstance(operation, Request):
             started = time.monotonic()
             return _http.logged(operation, started, await self._send(operation))
-        instance = self._warm
         if operation.seen is None:
             await asyncio.sleep(operation.seconds)
-        elif instance is not None and instance.progress <= operation.seen:
+        elif not operation.is_over():
             if self._progress is None:
                 self._progress = asyncio.Event()
             with contextlib.suppress(asyncio.TimeoutError):

@@ -56,10 +56,15 @@ class Request:
 
 @dataclass(frozen=True)
 class Wait:
-    """Wait, or less if another action has taken a step after ``seen``. Answered by ``ELAPSED``."""
+    """Wait, or less if another action of the instance has taken a step after ``seen``. Answered by ``ELAPSED``."""
 
     seconds: float
+    instance: Instance
     seen: int | None
+
+    def is_over(self) -> bool:
+        """True if another action has taken a step, or the instance has ended."""
+        return self.seen is not None and (self.instance.progress > self.seen or not self.instance.is_usable)
 
 
 @dataclass(frozen=True)
@@ -143,7 +148,7 @@ def run(
             elif tag == "look-up-secrets" or tag == "look-up-settings":
                 event = yield LookUp(tag[len("look-up-") :], payload)
             elif tag == "wait":
-                event = yield Wait(payload.duration / 1e9, seen if may_end_early else None)
+                event = yield Wait(payload.duration / 1e9, instance, seen if may_end_early else None)
             elif tag == "part":
                 parts.append(payload)
                 length += len(payload)
@@ -156,6 +161,8 @@ def run(
                 raise error(_failure(payload))
         raise TrapError("the action does not end")
     except TrapError as trap:
+        # Actions that wait for this one end as well.
+        notify()
         raise error(host_failed(str(trap), has_sent_change)) from None
     finally:
         if action is not None:

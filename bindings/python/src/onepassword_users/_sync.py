@@ -140,17 +140,15 @@ class Connector(Driver):
         if isinstance(operation, Request):
             started = time.monotonic()
             return _http.logged(operation, started, self._send(operation, cancel))
-        instance = self._warm
         with self._progress:
             if cancel:
                 cancel._add(self._notify)
-            seen = operation.seen
+            wait = operation
 
             def is_over() -> bool:
-                is_cancelled = cancel is not None and cancel._is_cancelled.is_set()
-                return is_cancelled or (seen is not None and (instance is None or instance.progress > seen))
+                return wait.is_over() or (cancel is not None and cancel._is_cancelled.is_set())
 
-            self._progress.wait_for(is_over, operation.seconds)
+            self._progress.wait_for(is_over, wait.seconds)
         return ELAPSED
 
     def _notify(self) -> None:
