@@ -11,8 +11,8 @@ use onepassword_users_simulator::Simulator;
 use serde_json::{Value, json};
 
 use crate::args::{Format, Global};
-use crate::commands::{WOULD_CHANGE, confirmed};
-use crate::failure::{Failure, with_options};
+use crate::confirm::confirmed;
+use crate::failure::{Failure, WOULD_CHANGE, with_options};
 use crate::output::{Output, cut, print_json};
 use crate::target::{Effect, Target, host};
 use crate::users_file;

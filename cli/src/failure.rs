@@ -3,6 +3,9 @@
 use onepassword_users_host::catalogue::{self, FailureClass};
 use onepassword_users_host::{Environment, Error, Failure as Record, ForeignCode};
 
+/// The exit code of a dry run that would change something, if nothing failed.
+pub(crate) const WOULD_CHANGE: u8 = 20;
+
 /// A failed command: the message, the exit code, and the record that JSON shows.
 pub(crate) struct Failure {
     pub(crate) message: String,

@@ -13,6 +13,7 @@ mod args;
 mod audit_log;
 mod by_name;
 mod commands;
+mod confirm;
 mod demo;
 mod failure;
 mod output;

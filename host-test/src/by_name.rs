@@ -1,12 +1,33 @@
-//! Typed calls of a component that has only the interface by name: their arguments and results in JSON.
+//! Actions by name: their result, and the arguments and results of typed calls in JSON, for a component that has no typed ones.
 
 use onepassword_users_core as core_;
 use onepassword_users_core::catalogue::{ERRORS, ErrorCode};
 use serde::Deserialize;
 
-use crate::connector::Output;
+use crate::bindings::connector::exports::automation::connector::connector as any;
 use crate::error::Error;
 use crate::types;
+
+/// The result of an action that was invoked by its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Output {
+    /// The result in JSON, as the action's schema says.
+    pub json: String,
+    /// The result in one line, for people. It holds text of the service: show it as such.
+    pub summary: String,
+    /// True if the action changed something.
+    pub changed: bool,
+}
+
+impl From<any::Output> for Output {
+    fn from(output: any::Output) -> Self {
+        let json = match <[String; 1]>::try_from(output.parts) {
+            Ok([whole]) => whole,
+            Err(parts) => parts.concat(),
+        };
+        Self { json, summary: output.summary, changed: output.changed }
+    }
+}
 
 /// The arguments of actions.
 pub(crate) mod arguments {

@@ -1,6 +1,5 @@
 //! A connector: one configuration of the component, with a warm instance that caches its token.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,102 +8,27 @@ use onepassword_users_core::{self as core_, Failure, Listing, TooMany};
 use tokio::sync::Mutex;
 use wasmtime::{PoolConcurrencyLimitError, Store};
 
-use crate::audit::{self, Audit, Auditor, ChangeEvent, Record};
+use crate::audit::{self, Auditor, ChangeEvent, Record};
 use crate::bindings::connector::exports::automation::connector::connector as any;
 use crate::bindings::connector::{AnyConnector, AnyConnectorIndices};
 use crate::bindings::users::{TypedUsers, TypedUsersIndices};
-use crate::by_name::{FromJson, arguments, from_json};
+use crate::by_name::{FromJson, Output, arguments, from_json};
 use crate::engine::{Compiled, Interface};
 use crate::error::Error;
 use crate::manifest::Manifest;
-use crate::outbound::{Network, Outbound};
-use crate::pool::Warm;
+use crate::options::Options;
+use crate::outbound::Outbound;
+use crate::pool::{MAX_WARM_MEMORY, Warm};
 use crate::state::State;
 use crate::steps::{Call, Steps};
 use crate::types::{
     self, ChangeMode, ChangeOutcome, KnownUser, ListQuery, StateChange, StateFilter, User, UserList, UserRef, UserState,
 };
-use crate::values::Source;
 
-/// The most memory of an instance that is kept warm, in bytes. A guest's memory never shrinks, so a larger instance is dropped.
-pub(crate) const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
 /// The most text in all users of [`Connector::list_all_users`], in bytes. With the rest of 2,000,000 users, some 1.5 GB.
 const MAX_TOTAL_TEXT: usize = 512 * 1024 * 1024;
 /// The problem of a typed call to another connector.
 const NOT_TYPED: &str = "it does not have the typed actions of onepassword:users, so its actions are called by name";
-
-/// The options of a connector.
-#[derive(Clone)]
-pub struct Options {
-    /// The source of settings, such as `base-url` and `account-id`.
-    pub settings: Arc<dyn Source>,
-    /// The source of secrets: `client-id` and `client-secret`, or `access-token`.
-    pub secrets: Arc<dyn Source>,
-    /// The proxy, TLS and address rules of connections.
-    pub network: Network,
-    /// The longest duration of one look-up of settings or secrets.
-    pub lookup_timeout: Duration,
-    /// The longest duration of one call, from its start (not from when it was queued) and including waits for the service.
-    /// The component enforces its own setting `deadline`. Keep that one shorter: its error says more than
-    /// [`Error::Deadline`].
-    ///
-    /// With an audit hook, a change by a component over WASI is two calls: a look-up and the change.
-    pub deadline: Duration,
-    /// A hook that records each change before it is sent, and after it. If it fails, the change is not sent. None by default.
-    pub audit: Option<Arc<dyn Audit>>,
-    /// The longest duration of one call of the hook. Afterwards, a change that was not recorded is not sent.
-    pub audit_timeout: Duration,
-}
-
-impl Default for Options {
-    /// No settings, no secrets, the environment's proxy, ten seconds per look-up, ten minutes per call, and no audit hook (ten
-    /// seconds for each call of one).
-    fn default() -> Self {
-        let empty: Arc<dyn Source> = Arc::new(BTreeMap::new());
-        Self {
-            settings: empty.clone(),
-            secrets: empty,
-            network: Network::default(),
-            lookup_timeout: Duration::from_secs(10),
-            deadline: Duration::from_secs(600),
-            audit: None,
-            audit_timeout: Duration::from_secs(10),
-        }
-    }
-}
-
-impl std::fmt::Debug for Options {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Options")
-            .field("network", &self.network)
-            .field("lookup_timeout", &self.lookup_timeout)
-            .field("deadline", &self.deadline)
-            .field("audit", &self.audit.is_some())
-            .field("audit_timeout", &self.audit_timeout)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The result of an action that was invoked by its name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Output {
-    /// The result in JSON, as the action's schema says.
-    pub json: String,
-    /// The result in one line, for people. It holds text of the service: show it as such.
-    pub summary: String,
-    /// True if the action changed something.
-    pub changed: bool,
-}
-
-impl From<any::Output> for Output {
-    fn from(output: any::Output) -> Self {
-        let json = match <[String; 1]>::try_from(output.parts) {
-            Ok([whole]) => whole,
-            Err(parts) => parts.concat(),
-        };
-        Self { json, summary: output.summary, changed: output.changed }
-    }
-}
 
 /// One configuration of a component. Over WASI, its calls run one at a time: use several connectors to run calls in parallel.
 /// The calls of a component without imports run at once.

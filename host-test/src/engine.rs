@@ -16,14 +16,10 @@ use crate::bindings::users::TypedUsersIndices;
 use crate::code_cache;
 use crate::manifest::SharedManifest;
 use crate::pool::Pool;
-use crate::state::State;
+use crate::state::{MAX_CORE_MODULES, MAX_MEMORIES, State};
 
 /// The interval at which a running guest yields, so that others can run and the deadline of a call can end it.
 pub(crate) const EPOCH_INTERVAL: Duration = Duration::from_millis(10);
-/// The most core modules in one component, and the most tables. This component has three.
-pub(crate) const MAX_CORE_MODULES: u32 = 4;
-/// The most linear memories in one component. Most have one.
-pub(crate) const MAX_MEMORIES: u32 = 4;
 
 /// The configuration of a [`Host`](crate::Host).
 #[derive(Debug, Clone)]

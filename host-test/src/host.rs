@@ -1,8 +1,9 @@
 //! The host: an engine and one compiled component.
 
-use crate::connector::{Connector, Options};
+use crate::connector::Connector;
 use crate::engine::{Compiled, HostConfig};
 use crate::error::Error;
+use crate::options::Options;
 
 /// An engine and one compiled component, which create connectors. Clones are cheap.
 #[derive(Clone)]

@@ -73,6 +73,7 @@ mod error;
 mod host;
 mod manifest;
 mod obstacle;
+mod options;
 mod outbound;
 mod pool;
 mod proxy;
@@ -83,7 +84,8 @@ mod values;
 pub use audit::{Audit, AuditError, ChangeEvent, ChangeResult, Recording};
 /// The types of the actions, generated from `wit/`, where they are documented.
 pub use bindings::users::exports::onepassword::users::types;
-pub use connector::{Connector, Options, Output};
+pub use by_name::Output;
+pub use connector::Connector;
 pub use engine::HostConfig;
 pub use error::{Error, ForeignCode};
 pub use host::Host;
@@ -92,6 +94,7 @@ pub use onepassword_users_core::{
     BaseUrl, Check, Failure, MAX_FIND_USERS, StateChange, Subject, SubjectKind, TestReport, User, UserList, catalogue,
     is_printable,
 };
+pub use options::Options;
 pub use outbound::{Answer, Client, Network};
 pub use proxy::Proxy;
 pub use values::{Environment, Lookup, Source, SourceError, Value};

@@ -3,6 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Instant;
 
+/// The most memory of an instance that is kept warm, in bytes. A guest's memory never shrinks, so a larger instance is dropped.
+pub(crate) const MAX_WARM_MEMORY: usize = 64 * 1024 * 1024;
+
 /// The place where a connector keeps its warm instance.
 pub(crate) trait Warm: Send + Sync {
     /// The time of the last use of an instance that is not in use now.

@@ -11,9 +11,13 @@ use wasmtime_wasi_io::IoView;
 
 use crate::bindings::connector::automation::connector::secrets::LookupErrorKind;
 use crate::bindings::connector::automation::connector::{secrets, settings};
-use crate::engine::{MAX_CORE_MODULES, MAX_MEMORIES};
 use crate::outbound::Outbound;
 use crate::values::{Source, SourceError};
+
+/// The most core modules in one component, and the most tables. This component has three.
+pub(crate) const MAX_CORE_MODULES: u32 = 4;
+/// The most linear memories in one component. Most have one.
+pub(crate) const MAX_MEMORIES: u32 = 4;
 
 /// The data of a store.
 pub(crate) struct State {

@@ -12,12 +12,13 @@ use crate::audit::{ChangeEvent, Record};
 use crate::bindings::connector::automation::connector::secrets::{LookupError, LookupErrorKind};
 use crate::bindings::steps::exports::automation::connector::steps as wit;
 use crate::bindings::steps::{AnySteps, AnyStepsIndices};
-use crate::connector::{MAX_WARM_MEMORY, Options, Output};
+use crate::by_name::Output;
 use crate::engine::{Compiled, EPOCH_INTERVAL};
 use crate::error::Error;
 use crate::manifest::Manifest;
+use crate::options::Options;
 use crate::outbound::Outbound;
-use crate::pool::Warm;
+use crate::pool::{MAX_WARM_MEMORY, Warm};
 use crate::state::{State, check, lookup};
 use crate::values::Source;
 

@@ -4,8 +4,6 @@
 #![allow(missing_debug_implementations, unreachable_pub, reason = "generated code")]
 #![allow(clippy::allow_attributes_without_reason, reason = "generated code allows without reasons")]
 
-use crate::running::{Running, Shared};
-
 wit_bindgen::generate!({
     world: "onepassword:users-steps/steps-only",
     path: ["../wit/deps/automation-connector", "wit"],
@@ -14,10 +12,5 @@ wit_bindgen::generate!({
 
 /// The type that implements the exports.
 pub(crate) struct Component;
-
-impl exports::automation::connector::steps::Guest for Component {
-    type Action = Running;
-    type Session = Shared;
-}
 
 export!(Component);

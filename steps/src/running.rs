@@ -19,6 +19,11 @@ impl manifest::Guest for Component {
     }
 }
 
+impl steps::Guest for Component {
+    type Action = Running;
+    type Session = Shared;
+}
+
 /// The settings that the host handed over, by name.
 type Settings = Vec<(String, String)>;
 

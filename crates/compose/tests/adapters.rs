@@ -6,37 +6,18 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use http::Request;
 use onepassword_users_compose::{portable, wasi_config};
-use onepassword_users_host::{Answer, Client, Network};
 use onepassword_users_simulator::{Config, Simulator};
-use serde_json::{Value as Json, json};
-use wasmtime::component::{Component, HasSelf, Linker, ResourceTable};
-use wasmtime::{Engine, Store};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+use onepassword_users_test_kit::plain_wasi::connector::AnyConnector;
+use onepassword_users_test_kit::plain_wasi::connector::exports::automation::connector::failures::{
+    Failure, FailureClass, SubjectKind,
 };
-
-use connector::AnyConnector;
-use connector::exports::automation::connector::failures::{Failure, FailureClass, SubjectKind};
-
-/// The exports of every connector, without imports: wasmtime links those.
-mod connector {
-    wasmtime::component::bindgen!({
-        inline: "
-            package local:connector;
-            world any-connector {
-                export automation:connector/failures@0.1.0;
-                export automation:connector/manifest@0.1.0;
-                export automation:connector/connector@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        exports: { default: async },
-    });
-}
+use onepassword_users_test_kit::plain_wasi::{self, linker};
+use serde_json::{Value as Json, json};
+use wasmtime::component::{Component, HasSelf, Linker};
+use wasmtime::{Engine, Store};
+use wasmtime_wasi::WasiCtx;
+use wasmtime_wasi_config::{WasiConfig, WasiConfigVariables};
 
 mod environment {
     wasmtime::component::bindgen!({
@@ -75,48 +56,7 @@ fn target_dir() -> &'static Path {
 }
 
 /// The data of a store: WASI with outbound HTTP, and `wasi:config`.
-struct State {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    config: WasiConfigVariables,
-    http: WasiHttpCtx,
-    outbound: Outbound,
-}
-
-/// Sends requests with the client of the host library. wasmtime's own would bring another set of root certificates.
-struct Outbound(Client);
-
-impl WasiHttpHooks for Outbound {
-    fn send_request(
-        &mut self,
-        request: Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        let client = self.0.clone();
-        Box::new(async move { client.send(request).await })
-    }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
-    }
-}
-
-/// WASI 0.2 with outbound HTTP, and nothing else.
-fn wasi() -> Linker<State> {
-    let mut linker = Linker::new(&ENGINE);
-    wasmtime_wasi::p2::add_to_linker_async(&mut linker).unwrap();
-    wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker).unwrap();
-    linker
-}
+type State = plain_wasi::State<WasiConfigVariables>;
 
 type Values = Vec<(String, String)>;
 
@@ -130,21 +70,19 @@ impl Running {
     /// The component with the environment adapter, in this environment.
     async fn portable(environment: &Values) -> Self {
         let wasi_ctx = WasiCtx::builder().envs(environment).build();
-        Self::new(&PORTABLE, &wasi(), wasi_ctx, WasiConfigVariables::new()).await
+        Self::new(&PORTABLE, &linker(&ENGINE), wasi_ctx, WasiConfigVariables::new()).await
     }
 
     /// The component with the adapter for `wasi:config`, with this configuration.
     async fn wasi_config(configuration: &Values) -> Self {
-        let mut linker = wasi();
-        wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| WasiConfig::from(&state.config)).unwrap();
+        let mut linker = linker(&ENGINE);
+        wasmtime_wasi_config::add_to_linker(&mut linker, |state: &mut State| WasiConfig::from(&state.further)).unwrap();
         let configuration = configuration.iter().cloned().collect();
         Self::new(&WASI_CONFIG, &linker, WasiCtx::builder().build(), configuration).await
     }
 
     async fn new(component: &Component, linker: &Linker<State>, wasi: WasiCtx, config: WasiConfigVariables) -> Self {
-        let outbound = Outbound(Client::new(Network::default()).unwrap());
-        let state = State { table: ResourceTable::new(), wasi, config, http: WasiHttpCtx::new(), outbound };
-        let mut store = Store::new(&ENGINE, state);
+        let mut store = Store::new(&ENGINE, State::new(wasi, config));
         let instance = AnyConnector::instantiate_async(&mut store, component, linker).await.unwrap();
         Self { store, instance }
     }

@@ -25,14 +25,16 @@ mod application;
 mod instance;
 mod log;
 mod manifest;
+mod options;
 mod outbound;
 mod server;
 mod state;
 mod variables;
 
-pub use application::{Application, Options};
+pub use application::Application;
 pub use log::Log;
 pub use manifest::Manifest;
+pub use options::Options;
 pub use server::Server;
 pub use variables::Failure;
 

@@ -7,8 +7,9 @@
 //! - `hostile` is a misbehaving server on real sockets.
 //! - `harness` is the built component in the host, with a simulated account.
 //! - `checked` holds every result of the harness against the schema of its action.
+//! - `plain_wasi` is a host of WASI 0.2 alone.
 //!
-//! The last three need the feature `host`, which depends on wasmtime.
+//! `hostile`, `harness` and `checked` need the feature `host`, which depends on wasmtime, and `plain_wasi` one of its own.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
@@ -22,4 +23,6 @@ pub mod driver;
 pub mod harness;
 #[cfg(feature = "host")]
 pub mod hostile;
+#[cfg(feature = "plain-wasi")]
+pub mod plain_wasi;
 pub mod storm;

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-use crate::play::LookupFailure;
 
 /// The files of cases, each a group.
 const FILES: [(&str, &str); 10] = [
@@ -323,4 +321,15 @@ pub fn groups() -> Result<Vec<(&'static str, Group)>, CaseError> {
 /// As [`groups`].
 pub fn cases() -> Result<Vec<Case>, CaseError> {
     Ok(groups()?.into_iter().flat_map(|(_, group)| group.cases).collect())
+}
+
+/// The failure of a look-up.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct LookupFailure {
+    /// `denied` or `unavailable`.
+    pub kind: String,
+    /// The reason.
+    pub message: String,
 }

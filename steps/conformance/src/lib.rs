@@ -30,6 +30,7 @@ mod judge;
 mod play;
 mod wire;
 
+pub use case::LookupFailure;
 pub use case::{Case, CaseError, Group, cases, groups};
 pub use judge::{Outcome, Report, Verdict};
-pub use play::{LookupFailure, Play, Task, TaskAction};
+pub use play::{Play, Task, TaskAction};

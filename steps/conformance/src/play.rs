@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::answer::{self, Placeholders};
-use crate::case::{Answer, Case, Entry, Exchange, Expectation, Named, Part, Then};
+use crate::case::{Answer, Case, Entry, Exchange, Expectation, LookupFailure, Named, Part, Then};
 use crate::judge::{self, Report, Verdict};
 use crate::wire::{NoRequest, Request, Requests};
 
@@ -82,17 +82,6 @@ pub struct TaskAction {
     pub arguments: String,
     /// The time after which the runner drops the action, in milliseconds.
     pub drop_after_ms: Option<u64>,
-}
-
-/// The failure of a look-up.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-#[non_exhaustive]
-pub struct LookupFailure {
-    /// `denied` or `unavailable`.
-    pub kind: String,
-    /// The reason.
-    pub message: String,
 }
 
 /// A case that is being played. Dropping it closes its ports.

@@ -3,83 +3,28 @@
 
 use std::path::Path;
 
-use http::Request;
 use onepassword_users_compose::portable;
-use onepassword_users_host::{Answer, Client, Network};
-use serde_json::{Value, json};
-use wasmtime::component::{Component, InstancePre, Linker, ResourceTable};
-use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
-use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
-use wasmtime_wasi_http::{
-    Error as HttpError, RequestOptions, WasiBody, WasiHttpCtx, WasiHttpCtxView, WasiHttpHooks, WasiHttpView,
+use onepassword_users_test_kit::plain_wasi::connector::AnyConnector;
+use onepassword_users_test_kit::plain_wasi::connector::exports::automation::connector::connector::Output;
+use onepassword_users_test_kit::plain_wasi::connector::exports::automation::connector::failures::{
+    Failure, FailureClass, SubjectKind,
 };
+use onepassword_users_test_kit::plain_wasi::{State, linker};
+use serde_json::{Value, json};
+use wasmtime::component::{Component, InstancePre};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Store};
+use wasmtime_wasi::WasiCtx;
 
-use self::bindings::AnyConnector;
-use self::bindings::exports::automation::connector::connector::Output;
-use self::bindings::exports::automation::connector::failures::{Failure, FailureClass, SubjectKind};
 use super::{Call, Failed, Observed, Settings, Stop};
-
-mod bindings {
-    #![allow(missing_docs, clippy::all, clippy::restriction, unreachable_pub, reason = "generated code")]
-
-    wasmtime::component::bindgen!({
-        inline: "
-            package local:connector;
-            world any-connector {
-                export automation:connector/failures@0.1.0;
-                export automation:connector/manifest@0.1.0;
-                export automation:connector/connector@0.1.0;
-            }
-        ",
-        path: "../../wit",
-        exports: { default: async },
-    });
-}
 
 pub(crate) struct Face {
     engine: Engine,
-    component: InstancePre<State>,
-    client: Client,
+    component: InstancePre<State<()>>,
 }
 
 impl std::fmt::Debug for Face {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Face").finish_non_exhaustive()
-    }
-}
-
-/// The data of a store: WASI with outbound HTTP.
-struct State {
-    table: ResourceTable,
-    wasi: WasiCtx,
-    http: WasiHttpCtx,
-    outbound: Outbound,
-}
-
-/// Sends requests with the client of the host library. wasmtime's own would bring another set of root certificates.
-struct Outbound(Client);
-
-impl WasiHttpHooks for Outbound {
-    fn send_request(
-        &mut self,
-        request: Request<WasiBody>,
-        _: Option<RequestOptions>,
-        _: Box<dyn Future<Output = Result<(), HttpError>> + Send>,
-    ) -> Box<dyn Future<Output = Result<Answer, HttpError>> + Send> {
-        let client = self.0.clone();
-        Box::new(async move { client.send(request).await })
-    }
-}
-
-impl WasiView for State {
-    fn ctx(&mut self) -> WasiCtxView<'_> {
-        WasiCtxView { ctx: &mut self.wasi, table: &mut self.table }
-    }
-}
-
-impl WasiHttpView for State {
-    fn http(&mut self) -> WasiHttpCtxView<'_> {
-        WasiHttpCtxView { hooks: &mut self.outbound, table: &mut self.table, ctx: &mut self.http }
     }
 }
 
@@ -91,28 +36,18 @@ impl Face {
             let mut config = Config::new();
             config.cache(Cache::new(CacheConfig::new()).ok());
             let engine = Engine::new(&config)?;
-            let mut linker = Linker::new(&engine);
-            wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
-            wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
-            let component = linker.instantiate_pre(&Component::new(&engine, composition)?)?;
+            let component = linker(&engine).instantiate_pre(&Component::new(&engine, composition)?)?;
             Ok::<_, wasmtime::Error>((engine, component))
         };
         let (engine, component) = load().map_err(|error| format!("cannot load the composition: {error:#}"))?;
-        let client = Client::new(Network::default()).map_err(|error| error.to_string())?;
-        Ok(Self { engine, component, client })
+        Ok(Self { engine, component })
     }
 
     pub(crate) async fn session(&self, settings: &Settings) -> Result<Session, Stop> {
         let variable = |name: &str| format!("CONNECTOR_{}", name.to_uppercase().replace('-', "_"));
         let variables: Vec<(String, String)> =
             settings.iter().map(|(name, value)| (variable(name), value.clone())).collect();
-        let state = State {
-            table: ResourceTable::new(),
-            wasi: WasiCtx::builder().envs(&variables).build(),
-            http: WasiHttpCtx::new(),
-            outbound: Outbound(self.client.clone()),
-        };
-        let mut store = Store::new(&self.engine, state);
+        let mut store = Store::new(&self.engine, State::new(WasiCtx::builder().envs(&variables).build(), ()));
         let instance = async {
             let instance = self.component.instantiate_async(&mut store).await?;
             AnyConnector::new(&mut store, &instance)
@@ -127,7 +62,7 @@ fn trap(error: wasmtime::Error) -> Stop {
 }
 
 pub(crate) struct Session {
-    store: Store<State>,
+    store: Store<State<()>>,
     instance: AnyConnector,
 }
 
