@@ -49,7 +49,7 @@ pub(crate) fn within_limit<T: Send + 'static>(work: impl FnOnce() -> io::Result<
     receiver.recv_timeout(MAX_WAIT).unwrap_or_else(|_| Err(late()))
 }
 
-/// The text of a file. The error names what is wrong with it.
+/// The text of a file. The error names the problem.
 pub(crate) fn text(bytes: &[u8]) -> Result<&str, String> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(format!("it is longer than {MAX_BYTES} bytes"));

@@ -3,8 +3,8 @@
 
 use onepassword_users_core::BaseUrl;
 
-/// Checks that a value which the core accepts is an origin as Spin reads it. A value that the core refuses passes: the core says
-/// what is wrong with it.
+/// Checks that a value which the core accepts is an origin as Spin reads it. A value that the core refuses passes here: the core
+/// has its own words for it.
 ///
 /// # Errors
 ///
